@@ -1,0 +1,151 @@
+"""Everything that can be asked of a wallet: the values of `wallet.commands`, in the imperative."""
+
+from typing import Final
+
+import msgspec
+
+from ledger.refusals import Refusal
+from ledger.usage import DURATION_CAP_MS_MAX, Tier, is_id
+
+AMOUNT_MICROS_MAX: Final = 10**15
+REASON_LENGTH_MAX: Final = 500
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What every command says of itself.
+
+    `command_id` is the asker's idempotency key: the same id with the same content gets the first
+    answer again. `actor` is who asks, `reason` why. When it was asked, and until when an answer is
+    wanted, are not content (a repeat may ask later): they travel beside it.
+    """
+
+    command_id: str
+    tenant_id: str
+    actor: str
+    reason: str = ""
+
+
+class OpenProject(Command, frozen=True, kw_only=True):
+    """Make a project known, in sandbox, or live from a stated moment; opens the wallet too."""
+
+    project_id: str
+    live_from_ms: int | None = None
+
+
+class GoLive(Command, frozen=True, kw_only=True):
+    """End a project's sandbox: what begins from now on moves money."""
+
+    project_id: str
+
+
+class ReturnToSandbox(Command, frozen=True, kw_only=True):
+    """Put a live project back into sandbox (an operator's)."""
+
+    project_id: str
+
+
+class SettleTopUp(Command, frozen=True, kw_only=True):
+    """Credit a payment that succeeded; `payment_id` names the lot it becomes."""
+
+    payment_id: str
+    amount_micros: int
+
+
+class GrantCredit(Command, frozen=True, kw_only=True):
+    """Give credit that was never paid: spent first, never refunded, never expiring."""
+
+    amount_micros: int
+
+
+class AdjustBalance(Command, frozen=True, kw_only=True):
+    """Correct the balance up or down; down takes at most what is available."""
+
+    amount_micros: int
+
+
+class SetTerms(Command, frozen=True, kw_only=True):
+    """Prepaid (no credit) or postpay with a credit limit."""
+
+    is_postpay: bool
+    credit_limit_micros: int
+
+
+class PlaceHold(Command, frozen=True, kw_only=True):
+    """Ask whether a call may start; the command's id is the hold's id."""
+
+    project_id: str
+    tier: Tier
+    duration_cap_ms: int
+
+
+class VoidHold(Command, frozen=True, kw_only=True):
+    """Give a hold back: its call never connected, or was aborted."""
+
+    hold_id: str
+
+
+class Tick(Command, frozen=True, kw_only=True):
+    """Move logical time; what has come due is decided. No tenant; one to each partition."""
+
+
+def fault_in_command(command: Command) -> str | None:
+    """What is outside a command's contract, as a sentence; None if nothing is."""
+    if not is_id(command.command_id) or not is_id(command.tenant_id):
+        return "command_id and tenant_id must be 1 to 64 printable characters"
+    if not is_id(command.actor) or len(command.reason) > REASON_LENGTH_MAX:
+        return "actor must be 1 to 64 printable characters, reason at most 500"
+    match command:
+        case OpenProject() | GoLive() | ReturnToSandbox():
+            return _fault_in_id("project_id", command.project_id)
+        case SettleTopUp():
+            return _fault_in_id("payment_id", command.payment_id) or _fault_in_amount(
+                command.amount_micros
+            )
+        case GrantCredit():
+            return _fault_in_amount(command.amount_micros)
+        case AdjustBalance():
+            return _fault_in_amount(abs(command.amount_micros))
+        case SetTerms():
+            return _fault_in_terms(command)
+        case PlaceHold():
+            if not 0 < command.duration_cap_ms <= DURATION_CAP_MS_MAX:
+                return f"duration_cap_ms must lie between 1 and {DURATION_CAP_MS_MAX}"
+            return _fault_in_id("project_id", command.project_id)
+        case VoidHold():
+            return _fault_in_id("hold_id", command.hold_id)
+        case _:
+            raise AssertionError(f"no rule for {type(command).__name__}")
+
+
+def _fault_in_id(name: str, value: str) -> str | None:
+    return None if is_id(value) else f"{name} must be 1 to 64 printable characters"
+
+
+def _fault_in_amount(amount_micros: int) -> str | None:
+    if 0 < amount_micros <= AMOUNT_MICROS_MAX:
+        return None
+    return f"amount_micros must lie between 1 and {AMOUNT_MICROS_MAX}"
+
+
+def _fault_in_terms(command: SetTerms) -> str | None:
+    if not 0 <= command.credit_limit_micros <= AMOUNT_MICROS_MAX:
+        return f"credit_limit_micros must lie between 0 and {AMOUNT_MICROS_MAX}"
+    if command.credit_limit_micros and not command.is_postpay:
+        return "a prepaid wallet has no credit limit"
+    return None
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a command: accepted, or refused with a reason.
+
+    `event_id` names the wallet event that records the decision. For an allowed hold,
+    `amount_micros` is what it sets aside (0 in sandbox) and `expires_at_ms` when it ends by itself.
+    """
+
+    command_id: str
+    tenant_id: str
+    event_id: str
+    recorded_at_ms: int
+    refusal: Refusal | None = None
+    amount_micros: int | None = None
+    expires_at_ms: int | None = None

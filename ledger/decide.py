@@ -1,0 +1,350 @@
+"""`decide`: from a partition's state and a batch of inputs to events, replies and dead letters.
+
+The same inputs in the same order, with the same watermarks, give the same wallet events however
+they are cut into batches.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from ledger import commands as ask
+from ledger.events import CardAdopted, Draining, Event, HoldPlaced, HoldRefused, InputRefused
+from ledger.events import ProjectMode, ReviewReason, WalletEvent
+from ledger.partition import AnsweredCommand, Overlay, PartitionState
+from ledger.rates import DEFAULT_CARD
+from ledger.refusals import Refusal
+from ledger.usage import CallUsage, fault_in_call
+from ledger.wallet import Cause, Wallet
+
+DAY_MS: Final = 24 * 60 * 60_000
+USAGE_ACTOR: Final = "upstream"
+OUTPUTS_PER_INPUT_MAX: Final = 8
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """The settings that decisions depend on; part of the configuration version in the footer."""
+
+    deduplication_window_ms: int = 90 * DAY_MS
+    future_tolerance_ms: int = 5 * 60_000
+    outputs_max: int = 5_000
+
+
+class Input(msgspec.Struct, frozen=True, gc=False):
+    """A readable input: where it stands, when the broker appended it, and what it says.
+
+    `event_id_stem` names its topic, partition and offset; `content_hash` is 16 bytes. A command
+    may say when it was asked and after which time it shall not be decided (UTC milliseconds).
+    """
+
+    event_id_stem: str
+    appended_at_ms: int
+    content_hash: bytes
+    value: CallUsage | ask.Command
+    asked_at_ms: int | None = None
+    not_after_ms: int | None = None
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """An input that breaks its contract: its index in the batch, and what is wrong with it."""
+
+    index: int
+    message: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a batch comes to. `consumed` inputs were decided; the others wait for the next batch.
+
+    `replies` go to whoever sent the input of that index. `overlay` is merged after the commit.
+    """
+
+    events: list[Event]
+    replies: list[tuple[int, ask.Reply]]
+    dead_letters: list[SetAside]
+    repeats: int
+    ticks: int
+    consumed: int
+    overlay: Overlay
+
+
+def decide(
+    state: PartitionState,
+    batch: Sequence[Input],
+    now_ms: int,
+    usage_read_to_ms: int,
+    rules: Rules,
+) -> Decision:
+    """Decide inputs in their order, as many as fit; what an unfinished tick left comes first.
+
+    `now_ms` is logical time before the batch; `usage_read_to_ms` the watermark: every usage event
+    appended before it has been decided. Nothing in `state` changes.
+    """
+    deciding = _Deciding(state, now_ms, usage_read_to_ms, rules)
+    consumed = 0
+    deciding.drain()
+    for index, item in enumerate(batch):
+        if deciding.is_full:
+            break
+        deciding.take(index, item)
+        consumed += 1
+    return deciding.decision(consumed)
+
+
+def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply:
+    """The answer that an outcome event stands for."""
+    refusal = outcome.refusal if isinstance(outcome, HoldRefused | InputRefused) else None
+    placed = outcome if isinstance(outcome, HoldPlaced) else None
+    return ask.Reply(
+        command_id=command_id,
+        tenant_id=tenant_id,
+        event_id=outcome.event_id,
+        recorded_at_ms=outcome.recorded_at_ms,
+        refusal=refusal,
+        amount_micros=placed and placed.amount_micros,
+        expires_at_ms=placed and placed.expires_at_ms,
+    )
+
+
+def _asked_at_ms(item: Input) -> int:
+    return item.appended_at_ms if item.asked_at_ms is None else item.asked_at_ms
+
+
+class _Deciding:
+    """One batch being decided."""
+
+    def __init__(
+        self, state: PartitionState, now_ms: int, usage_read_to_ms: int, rules: Rules
+    ) -> None:
+        self.overlay = Overlay(state)
+        self.overlay.now_ms = max(state.now_ms, now_ms)
+        self.usage_read_to_ms = usage_read_to_ms
+        self.rules = rules
+        self.events: list[Event] = []
+        self.replies: list[tuple[int, ask.Reply]] = []
+        self.dead_letters: list[SetAside] = []
+        self.repeats = 0
+        self.ticks = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another input might not fit; an unfinished tick leaves room for nothing else."""
+        outputs = len(self.events) + len(self.replies) + len(self.dead_letters)
+        room = self.rules.outputs_max - outputs
+        return room < OUTPUTS_PER_INPUT_MAX or self.overlay.draining is not None
+
+    def decision(self, consumed: int) -> Decision:
+        return Decision(
+            self.events,
+            self.replies,
+            self.dead_letters,
+            self.repeats,
+            self.ticks,
+            consumed,
+            self.overlay,
+        )
+
+    def take(self, index: int, item: Input) -> None:
+        overlay = self.overlay
+        overlay.now_ms = max(overlay.now_ms, item.appended_at_ms)
+        if overlay.sequence == 0:
+            self._adopt_default_card()
+        value = item.value
+        if isinstance(value, CallUsage):
+            self._take_call(index, item, value)
+        elif isinstance(value, ask.Tick):
+            self._take_tick(item, value)
+        else:
+            self._take_command(index, item, value)
+
+    # ── Usage ──
+
+    def _take_call(self, index: int, item: Input, usage: CallUsage) -> None:
+        fault = fault_in_call(usage)
+        if fault is not None:
+            self.dead_letters.append(SetAside(index, fault))
+            return
+        overlay = self.overlay
+        known_hash = overlay.usage_hash((usage.tenant_id, usage.event_id))
+        if known_hash == item.content_hash:
+            self.repeats += 1
+            return
+        wallet = overlay.wallet(usage.tenant_id)
+        cause = self._cause(item, usage.event_id, USAGE_ACTOR, usage.ended_at)
+        if known_hash is not None:
+            wallet.refuse_usage(usage, Refusal.conflict, cause)
+        else:
+            wallet.meet_project(usage.project_id, cause)
+            self._charge(wallet, usage, item, cause)
+        self._collect(wallet)
+
+    def _charge(self, wallet: Wallet, usage: CallUsage, item: Input, cause: Cause) -> None:
+        """Charge a call that came for the first time, unless its time or price is in doubt."""
+        if usage.ended_at < self.overlay.now_ms - self.rules.deduplication_window_ms:
+            return wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
+        if usage.ended_at > item.appended_at_ms + self.rules.future_tolerance_ms:
+            return wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
+        if usage.corrects is not None:
+            return wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
+        card = self.overlay.cards.in_force(usage.started_at)
+        price = card and card.price_call(usage)
+        if card is None or price is None:
+            return wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
+        return wallet.charge_call(usage, card, price, cause)
+
+    # ── Commands ──
+
+    def _take_command(self, index: int, item: Input, command: ask.Command) -> None:
+        fault = ask.fault_in_command(command)
+        if fault is not None:
+            self.dead_letters.append(SetAside(index, fault))
+            self.replies.append((index, self._refused_as_invalid(command)))
+            return
+        name = (command.tenant_id, command.command_id)
+        known = self.overlay.command(name)
+        if known is not None and known.input_hash == item.content_hash:
+            self.repeats += 1
+            self.replies.append((index, reply_to(command.command_id, name[0], known.outcome)))
+            return
+        wallet = self.overlay.wallet(command.tenant_id)
+        cause = self._cause(item, command.command_id, command.actor, _asked_at_ms(item))
+        refusal = self._refusal_before_the_wallet(item, command, known)
+        if refusal is not None:
+            wallet.refuse(command, refusal, cause)
+        else:
+            self._ask_wallet(wallet, command, cause)
+        outcome = next(event for event in reversed(wallet.pending_events) if event.answers)
+        self.replies.append((index, reply_to(command.command_id, name[0], outcome)))
+        self._collect(wallet)
+
+    def _refusal_before_the_wallet(
+        self, item: Input, command: ask.Command, known: AnsweredCommand | None
+    ) -> Refusal | None:
+        now_ms = self.overlay.now_ms
+        if known is not None:
+            return Refusal.conflict
+        if isinstance(command, ask.PlaceHold | ask.VoidHold):
+            # Only their ids are forgotten; every other command's id is remembered for ever.
+            asked_at_ms = _asked_at_ms(item)
+            if asked_at_ms < now_ms - self.rules.deduplication_window_ms:
+                return Refusal.too_old
+            if asked_at_ms > item.appended_at_ms + self.rules.future_tolerance_ms:
+                return Refusal.in_the_future
+        if item.not_after_ms is not None and now_ms > item.not_after_ms:
+            return Refusal.too_late
+        return None
+
+    def _ask_wallet(self, wallet: Wallet, command: ask.Command, cause: Cause) -> None:
+        match command:
+            case ask.PlaceHold():
+                card = self.overlay.cards.in_force(self.overlay.now_ms)
+                hold = (command.tenant_id, command.command_id)
+                named = self.overlay.was_named_by_usage(hold)
+                wallet.place_hold(command, card, cause, usage_came_first=named)
+            case ask.VoidHold():
+                placed = self.overlay.command((command.tenant_id, command.hold_id))
+                was_placed = placed is not None and isinstance(placed.outcome, HoldPlaced)
+                wallet.void_hold(command, cause, was_placed=was_placed)
+            case ask.SettleTopUp():
+                wallet.settle_top_up(command, cause)
+            case ask.GrantCredit():
+                wallet.grant_credit(command, cause)
+            case ask.AdjustBalance():
+                wallet.adjust_balance(command, cause)
+            case ask.SetTerms():
+                wallet.set_terms(command, cause)
+            case ask.OpenProject():
+                wallet.open_project(command, cause)
+            case ask.GoLive():
+                wallet.change_mode(command, ProjectMode.LIVE, cause)
+            case ask.ReturnToSandbox():
+                wallet.change_mode(command, ProjectMode.SANDBOX, cause)
+            case _:
+                raise AssertionError(f"no rule for {type(command).__name__}")
+
+    def _refused_as_invalid(self, command: ask.Command) -> ask.Reply:
+        return ask.Reply(
+            command_id=command.command_id,
+            tenant_id=command.tenant_id,
+            event_id="",
+            recorded_at_ms=self.overlay.now_ms,
+            refusal=Refusal.invalid,
+        )
+
+    # ── Time ──
+
+    def _take_tick(self, item: Input, tick: ask.Tick) -> None:
+        self.ticks += 1
+        self.overlay.draining = Draining(
+            event_id_stem=item.event_id_stem,
+            input_id=tick.command_id,
+            input_hash=item.content_hash,
+            actor=tick.actor,
+            next_index=0,
+            due_before_ms=min(self.overlay.now_ms, self.usage_read_to_ms),
+        )
+        self.drain()
+
+    def drain(self) -> None:
+        """Expire what a tick found due, as far as it fits; the rest stays for the next batch."""
+        draining = self.overlay.draining
+        if draining is None:
+            return
+        cause = Cause(
+            draining.event_id_stem,
+            draining.input_id,
+            draining.input_hash,
+            draining.actor,
+            self.overlay.now_ms,
+            self.overlay.now_ms,
+            draining.next_index,
+        )
+        while len(self.events) + OUTPUTS_PER_INPUT_MAX <= self.rules.outputs_max:
+            due = self.overlay.next_due_hold(draining.due_before_ms)
+            if due is None:
+                self.overlay.draining = None
+                return
+            wallet = self.overlay.wallet(due.tenant_id)
+            cause.occurred_at_ms = due.expires_at_ms
+            wallet.expire_hold(due.hold_id, cause)
+            self._collect(wallet)
+        self.overlay.draining = msgspec.structs.replace(draining, next_index=cause.next_index)
+
+    # ── Inner parts ──
+
+    def _cause(self, item: Input, input_id: str, actor: str, occurred_at_ms: int) -> Cause:
+        return Cause(
+            item.event_id_stem,
+            input_id,
+            item.content_hash,
+            actor,
+            occurred_at_ms,
+            self.overlay.now_ms,
+        )
+
+    def _collect(self, wallet: Wallet) -> None:
+        pending = wallet.pending_events
+        for event in pending:
+            self.overlay.note(event)
+        self.events += pending
+        pending.clear()
+
+    def _adopt_default_card(self) -> None:
+        """The shipped card is in force from the beginning of time (RELIABILITY, cards)."""
+        overlay = self.overlay
+        adopted = CardAdopted(
+            originator_id="",
+            originator_version=1,
+            event_id="",
+            occurred_at_ms=overlay.now_ms,
+            recorded_at_ms=overlay.now_ms,
+            input_id="",
+            input_hash=bytes(16),
+            actor="ledger",
+            card_id=DEFAULT_CARD.card_id,
+            card_version=DEFAULT_CARD.version,
+            effective_from_ms=DEFAULT_CARD.effective_from_ms,
+            lines=DEFAULT_CARD.lines,
+        )
+        overlay.note(adopted)
+        self.events.append(adopted)

@@ -1,0 +1,192 @@
+"""What one partition knows: its wallets, the ids it has seen, its cards, and what comes due.
+
+A batch is decided on an `Overlay`, which leaves the state as it is until it is merged after the
+commit. Replay writes through the same overlay, so both end with the same state.
+"""
+
+from bisect import insort
+from typing import NamedTuple
+
+from ledger.events import (
+    BatchCommitted,
+    CallCharged,
+    CardAdopted,
+    Draining,
+    Event,
+    HoldMeans,
+    HoldPlaced,
+    InputHeldForReview,
+    InputRefused,
+    ProjectOpened,
+    WalletEvent,
+)
+from ledger.rates import CardBook, RateCard
+from ledger.refusals import Refusal
+from ledger.usage import CallUsage
+from ledger.wallet import Wallet
+
+Name = tuple[str, str]
+"""A tenant and an id within it."""
+
+
+class AnsweredCommand(NamedTuple):
+    """What is kept of a command: the hash of its content and the event that answered it."""
+
+    input_hash: bytes
+    outcome: WalletEvent
+
+
+class DueHold(NamedTuple):
+    """A hold that ends by itself, in the order of its end."""
+
+    expires_at_ms: int
+    tenant_id: str
+    hold_id: str
+
+
+class PartitionState:
+    """The state that a partition's events fold to; only an overlay's merge changes it.
+
+    `now_ms` is logical time, the highest append time decided so far; `sequence` counts the
+    partition's own events; `draining` is a tick that the next batch goes on with.
+    """
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self.sequence = 0
+        self.draining: Draining | None = None
+        self.wallets: dict[str, Wallet] = {}
+        self.usage_hashes: dict[Name, bytes] = {}
+        self.commands: dict[Name, AnsweredCommand] = {}
+        self.holds_named_by_usage: set[Name] = set()
+        self.due_holds: list[DueHold] = []
+        self.cards = CardBook()
+
+
+class Overlay:
+    """What a batch changes, kept beside the state until its transaction is committed."""
+
+    def __init__(self, state: PartitionState) -> None:
+        self._state = state
+        self.now_ms = state.now_ms
+        self.sequence = state.sequence
+        self.draining = state.draining
+        self.cards = state.cards
+        self._wallets: dict[str, Wallet] = {}
+        self._usage_hashes: dict[Name, bytes] = {}
+        self._commands: dict[Name, AnsweredCommand] = {}
+        self._holds_named_by_usage: set[Name] = set()
+        self._due_holds: list[DueHold] = []
+        self._due_taken = 0
+
+    # ── Reading: the batch first, then the state ──
+
+    def wallet(self, tenant_id: str) -> Wallet:
+        """The tenant's wallet, to change; one that has no event yet if the tenant is new."""
+        wallet = self._wallets.get(tenant_id)
+        if wallet is None:
+            known = self._state.wallets.get(tenant_id)
+            wallet = Wallet.of(tenant_id, self.now_ms) if known is None else known.copy()
+            self._wallets[tenant_id] = wallet
+        return wallet
+
+    def usage_hash(self, name: Name) -> bytes | None:
+        """The content hash of the usage event of that id, if one was decided before."""
+        return self._usage_hashes.get(name) or self._state.usage_hashes.get(name)
+
+    def command(self, name: Name) -> AnsweredCommand | None:
+        """The command of that id, if one was decided before."""
+        return self._commands.get(name) or self._state.commands.get(name)
+
+    def was_named_by_usage(self, hold: Name) -> bool:
+        """Whether usage named this hold before it was asked for."""
+        return hold in self._holds_named_by_usage or hold in self._state.holds_named_by_usage
+
+    def next_due_hold(self, before_ms: int) -> DueHold | None:
+        """The earliest open hold that ends before that time; taken off the queue."""
+        while True:
+            queue, index = self._due_holds, 0
+            known = self._state.due_holds
+            if self._due_taken < len(known) and (
+                not queue or known[self._due_taken] < queue[0]
+            ):
+                queue, index = known, self._due_taken
+            if index >= len(queue) or queue[index].expires_at_ms >= before_ms:
+                return None
+            due = queue[index]
+            if queue is known:
+                self._due_taken += 1
+            else:
+                del queue[0]
+            if self._is_open(due):
+                return due
+
+    def _is_open(self, due: DueHold) -> bool:
+        wallet = self._wallets.get(due.tenant_id) or self._state.wallets[due.tenant_id]
+        return due.hold_id in wallet.holds
+
+    # ── Writing ──
+
+    def note(self, event: Event) -> None:
+        """Remember what an event means beyond its wallet: ids, due holds, cards, the position."""
+        match event:
+            case CallCharged():
+                self._note_usage(event, event.usage)
+            case InputHeldForReview():
+                self._usage_hashes[event.originator_id, event.input_id] = event.input_hash
+            case HoldPlaced():
+                self._note_answer(event)
+                if event.means is not HoldMeans.USAGE_CAME_FIRST:
+                    due = DueHold(event.expires_at_ms, event.originator_id, event.hold_id)
+                    insort(self._due_holds, due)
+            case InputRefused() if event.refusal is Refusal.conflict:
+                pass
+            case ProjectOpened() if event.seen_in_passing:
+                pass
+            case WalletEvent() if event.answers:
+                self._note_answer(event)
+            case CardAdopted():
+                self.cards = self.cards.with_card(
+                    RateCard(
+                        event.card_id, event.card_version, event.effective_from_ms, event.lines
+                    )
+                )
+                self.sequence = event.originator_version
+            case BatchCommitted():
+                self.now_ms = event.recorded_at_ms
+                self.draining = event.draining
+                self.sequence = event.originator_version
+            case _:
+                pass
+
+    def replay(self, event: Event) -> None:
+        """Apply an event read from the log; a footer merges the batch it closes."""
+        if isinstance(event, WalletEvent):
+            self.wallet(event.originator_id).apply(event)
+        self.note(event)
+
+    def _note_usage(self, event: CallCharged, usage: CallUsage) -> None:
+        tenant_id = event.originator_id
+        self._usage_hashes[tenant_id, usage.event_id] = event.input_hash
+        if usage.hold_id is not None and not event.captures_hold:
+            self._holds_named_by_usage.add((tenant_id, usage.hold_id))
+
+    def _note_answer(self, event: WalletEvent) -> None:
+        self._commands[event.originator_id, event.input_id] = AnsweredCommand(
+            event.input_hash, event
+        )
+
+    def merge(self) -> None:
+        """Make the batch part of the state; called once, after its transaction is committed."""
+        state = self._state
+        state.now_ms = self.now_ms
+        state.sequence = self.sequence
+        state.draining = self.draining
+        state.cards = self.cards
+        state.wallets.update(self._wallets)
+        state.usage_hashes.update(self._usage_hashes)
+        state.commands.update(self._commands)
+        state.holds_named_by_usage |= self._holds_named_by_usage
+        del state.due_holds[: self._due_taken]
+        for due in self._due_holds:
+            insort(state.due_holds, due)

@@ -1,0 +1,95 @@
+"""Usage events as upstream publishes them, and what the facts of a call mean."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+REAL_CONVERSATION_MS_MIN: Final = 30_000
+REAL_CONVERSATION_TURNS_MIN: Final = 3
+INCLUDED_MS: Final = 300_000
+MINUTE_MS: Final = 60_000
+ID_LENGTH_MAX: Final = 64
+DURATION_CAP_MS_MAX: Final = 24 * 60 * MINUTE_MS
+
+
+class Tier(StrEnum):
+    """The tier chosen for a scenario; each has its own prices."""
+
+    ECONOMY = "ECONOMY"
+    STANDARD = "STANDARD"
+    PREMIUM = "PREMIUM"
+
+
+class CallOutcome(StrEnum):
+    """How a completed call ended, as far as its price goes."""
+
+    SUCCESS = "SUCCESS"
+    REAL_CONVERSATION = "REAL_CONVERSATION"
+    SPAM_OR_SILENT = "SPAM_OR_SILENT"
+
+
+class CallUsage(msgspec.Struct, frozen=True, gc=False):
+    """A completed call: one record of `usage.calls`. Times are UTC milliseconds."""
+
+    event_id: str
+    tenant_id: str
+    project_id: str
+    corrects: str | None
+    withdrawn: bool
+    call_id: str
+    scenario_id: str
+    started_at: int
+    ended_at: int
+    tier: Tier
+    goal_reached: bool
+    flagged_spam: bool
+    duration_ms: int
+    duration_cap_ms: int
+    user_turns: int
+    hold_id: str | None
+
+
+def call_outcome(usage: CallUsage) -> CallOutcome:
+    """The outcome read from the facts, in PRODUCT's precedence: a goal is a fact, a flag a guess."""
+    if usage.goal_reached:
+        return CallOutcome.SUCCESS
+    if usage.flagged_spam:
+        return CallOutcome.SPAM_OR_SILENT
+    if (
+        usage.duration_ms >= REAL_CONVERSATION_MS_MIN
+        and usage.user_turns >= REAL_CONVERSATION_TURNS_MIN
+    ):
+        return CallOutcome.REAL_CONVERSATION
+    return CallOutcome.SPAM_OR_SILENT
+
+
+def overage_minutes(duration_ms: int, duration_cap_ms: int) -> int:
+    """Started minutes beyond 5:00, up to the cap: `ceil((min(duration, cap) - 5:00) / 1:00)`."""
+    beyond_ms = min(duration_ms, duration_cap_ms) - INCLUDED_MS
+    return -(-beyond_ms // MINUTE_MS) if beyond_ms > 0 else 0
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can name something: 1 to 64 printable characters."""
+    return 0 < len(text) <= ID_LENGTH_MAX and text.isprintable()
+
+
+def fault_in_call(usage: CallUsage) -> str | None:
+    """What is outside the contract of `usage.calls`, as a sentence; None if nothing is."""
+    for name in ("event_id", "tenant_id", "project_id", "call_id", "scenario_id"):
+        if not is_id(getattr(usage, name)):
+            return f"{name} must be 1 to {ID_LENGTH_MAX} printable characters"
+    for name in ("corrects", "hold_id"):
+        value = getattr(usage, name)
+        if value is not None and not is_id(value):
+            return f"{name}, if given, must be 1 to {ID_LENGTH_MAX} printable characters"
+    if usage.withdrawn and usage.corrects is None:
+        return "withdrawn needs corrects, the id of the event that did not happen"
+    if not 0 <= usage.started_at <= usage.ended_at:
+        return "started_at must not be negative or after ended_at"
+    if usage.duration_ms < 0 or usage.user_turns < 0:
+        return "duration_ms and user_turns must not be negative"
+    if not 0 < usage.duration_cap_ms <= DURATION_CAP_MS_MAX:
+        return f"duration_cap_ms must lie between 1 and {DURATION_CAP_MS_MAX}"
+    return None

@@ -1,0 +1,481 @@
+"""The wallet: an event-sourced aggregate that keeps a tenant's balance and decides its movements.
+
+Every command method lists its refusals first, in the order of PRODUCT decision 19; after the
+comment nothing can fail. Events change the wallet only through the small methods they call
+(`add_lot`, `take`, `owe` …), the same when decided and when replayed.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import msgspec
+from eventsourcing.domain import BaseAggregate
+
+from ledger import commands as ask
+from ledger import events as done
+from ledger.events import Draw, HoldMeans, LotKind, ProjectMode, ReviewReason, WalletEvent
+from ledger.money import MICROS_PER_USD
+from ledger.rates import CallPrice, RateCard
+from ledger.refusals import Refusal
+from ledger.usage import CallUsage
+
+TOP_UP_MICROS_MIN: Final = 20 * MICROS_PER_USD
+HOLD_GRACE_MS: Final = 15 * 60_000
+PORTIONS_PER_EVENT_MAX: Final = 1_000
+
+
+class Cause(msgspec.Struct):
+    """The input an event comes from, as its envelope records it, and how many it caused so far."""
+
+    event_id_stem: str
+    input_id: str
+    input_hash: bytes
+    actor: str
+    occurred_at_ms: int
+    recorded_at_ms: int
+    next_index: int = 0
+
+    def next_event_id(self) -> str:
+        """The id of the next event this input causes: its position and an index."""
+        index = self.next_index
+        self.next_index = index + 1
+        return f"{self.event_id_stem}:{index}"
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """A portion of the funds that came in together. Spent in the order of `place`."""
+
+    kind: LotKind
+    amount_micros: int
+    place: tuple[int, int]
+
+
+class Wallet(BaseAggregate[str]):
+    """One tenant's money, in micro-dollars (PRODUCT decision 2).
+
+    `funds_micros` (unspent lots), `held_micros` and `arrears_micros` are never negative.
+    """
+
+    @classmethod
+    def of(cls, tenant_id: str, created_at_ms: int) -> Self:
+        """A wallet before its first event; `is_open` once `WalletOpened` was applied."""
+        wallet = cls.__new__(cls)
+        created = datetime.fromtimestamp(created_at_ms / 1000, UTC)
+        wallet.__base_init__(tenant_id, 0, created)
+        wallet.is_open = False
+        wallet.is_postpay = False
+        wallet.projects = {}
+        wallet.lots = {}
+        wallet.unspent = {}
+        wallet.holds = {}
+        wallet.arrears = {}
+        wallet.funds_micros = 0
+        wallet.held_micros = 0
+        wallet.arrears_micros = 0
+        wallet.credit_used_micros = 0
+        wallet.credit_limit_micros = 0
+        return wallet
+
+    is_open: bool
+    is_postpay: bool
+    projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
+    lots: dict[str, Lot]
+    unspent: dict[str, int]
+    holds: dict[str, int]
+    arrears: dict[str, int]
+    funds_micros: int
+    held_micros: int
+    arrears_micros: int
+    credit_used_micros: int
+    credit_limit_micros: int
+
+    def copy(self) -> Self:
+        """A wallet that can move on without touching this one; what never changes is shared."""
+        wallet = type(self).__new__(type(self))
+        wallet.__dict__.update(self.__dict__)
+        wallet.unspent = self.unspent.copy()
+        wallet.holds = self.holds.copy()
+        wallet.arrears = self.arrears.copy()
+        wallet._pending_events = []
+        return wallet
+
+    # ── Figures ──
+
+    @property
+    def available_micros(self) -> int:
+        """What can be spent or held: negative only where a credit limit fell below its use."""
+        credit_micros = self.credit_limit_micros - self.credit_used_micros
+        return self.funds_micros + max(0, credit_micros) - self.held_micros
+
+    @property
+    def balance_micros(self) -> int:
+        """The balance people are shown: funds less credit used."""
+        return self.funds_micros - self.credit_used_micros
+
+    def is_live(self, project_id: str, began_ms: int) -> bool:
+        """Whether what began then in that project moves money."""
+        mode = ProjectMode.SANDBOX
+        for from_ms, mode_from_then in self.projects.get(project_id, ()):
+            if from_ms <= began_ms:
+                mode = mode_from_then
+        return mode is ProjectMode.LIVE
+
+    # ── Projects and terms ──
+
+    def open_project(self, command: ask.OpenProject, cause: Cause) -> None:
+        """Make a project known, live from an earlier moment only while it has no usage."""
+        if command.project_id in self.projects:
+            return self._refuse(command, Refusal.project_in_use, cause)
+        if command.live_from_ms is not None and command.live_from_ms > cause.recorded_at_ms:
+            return self._refuse(command, Refusal.in_the_future, cause)
+        # From here on it must succeed.
+        self._open(cause)
+        return self._record_project(cause, command.project_id, command.live_from_ms, passing=False)
+
+    def change_mode(
+        self, command: ask.GoLive | ask.ReturnToSandbox, mode: ProjectMode, cause: Cause
+    ) -> None:
+        """Switch a project between sandbox and live, from now on."""
+        switches = self.projects.get(command.project_id)
+        if switches is None:
+            return self._refuse(command, Refusal.unknown, cause)
+        current = switches[-1][1] if switches else ProjectMode.SANDBOX
+        if current is mode:
+            return self._refuse(command, Refusal.no_change, cause)
+        # From here on it must succeed.
+        now_ms = cause.recorded_at_ms
+        return self._record(
+            done.ProjectModeChanged(*self._next(cause), command.project_id, mode, now_ms)
+        )
+
+    def meet_project(self, project_id: str, cause: Cause) -> None:
+        """A project seen first in usage or a hold opens in sandbox, and its tenant with it."""
+        if project_id not in self.projects:
+            self._open(cause)
+            self._record_project(cause, project_id, None, passing=True)
+
+    def set_terms(self, command: ask.SetTerms, cause: Cause) -> None:
+        """Prepaid, or postpay with a limit; a limit may be lowered under its use."""
+        if not self.is_open:
+            return self._refuse(command, Refusal.unknown, cause)
+        # From here on it must succeed.
+        self._record(
+            done.TermsSet(
+                *self._next(cause),
+                command.is_postpay,
+                command.credit_limit_micros,
+                command.reason,
+            )
+        )
+        return self._collect_arrears(cause)
+
+    # ── Money in, and corrections ──
+
+    def settle_top_up(self, command: ask.SettleTopUp, cause: Cause) -> None:
+        """Credit a payment once, from $20.00."""
+        if done.payment_lot(command.payment_id) in self.lots:
+            return self._refuse(command, Refusal.conflict, cause)
+        if not self.is_open:
+            return self._refuse(command, Refusal.unknown, cause)
+        if command.amount_micros < TOP_UP_MICROS_MIN:
+            return self._refuse(command, Refusal.below_minimum, cause)
+        # From here on it must succeed.
+        self._record(
+            done.TopUpSettled(
+                *self._next(cause),
+                command.payment_id,
+                command.amount_micros,
+                command.reason,
+            )
+        )
+        return self._collect_arrears(cause)
+
+    def grant_credit(self, command: ask.GrantCredit, cause: Cause) -> None:
+        """Give credit that was never paid."""
+        if not self.is_open:
+            return self._refuse(command, Refusal.unknown, cause)
+        # From here on it must succeed.
+        self._record(
+            done.CreditGranted(
+                *self._next(cause), command.amount_micros, command.reason
+            )
+        )
+        return self._collect_arrears(cause)
+
+    def adjust_balance(self, command: ask.AdjustBalance, cause: Cause) -> None:
+        """Correct the balance; a negative adjustment takes at most what is available."""
+        if not self.is_open:
+            return self._refuse(command, Refusal.unknown, cause)
+        if -command.amount_micros > max(0, self.available_micros):
+            return self._refuse(command, self._not_enough, cause)
+        # From here on it must succeed.
+        draws, credit_micros = self._draw(max(0, -command.amount_micros))
+        self._record(
+            done.BalanceAdjusted(
+                *self._next(cause),
+                command.amount_micros,
+                draws,
+                credit_micros,
+                command.reason,
+            )
+        )
+        return self._collect_arrears(cause)
+
+    # ── Holds ──
+
+    def place_hold(
+        self,
+        command: ask.PlaceHold,
+        card: RateCard | None,
+        cause: Cause,
+        *,
+        usage_came_first: bool,
+    ) -> None:
+        """Set aside the most a call may cost (PRODUCT decision 3).
+
+        A sandbox hold is always allowed and holds nothing; so is one whose usage came first.
+        """
+        self.meet_project(command.project_id, cause)
+        if usage_came_first:
+            return self._allow_hold(command, 0, HoldMeans.USAGE_CAME_FIRST, cause)
+        if not self.is_live(command.project_id, cause.recorded_at_ms):
+            return self._allow_hold(command, 0, HoldMeans.SANDBOX, cause)
+        amount_micros = card and card.most_a_call_can_cost_micros(
+            command.tier, command.duration_cap_ms
+        )
+        if amount_micros is None:
+            return self._refuse_hold(command, None, Refusal.no_price, cause)
+        if self.arrears_micros > 0:
+            return self._refuse_hold(command, amount_micros, Refusal.arrears, cause)
+        if amount_micros > self.available_micros:
+            return self._refuse_hold(command, amount_micros, self._not_enough, cause)
+        # From here on the hold must succeed.
+        return self._allow_hold(command, amount_micros, HoldMeans.SET_ASIDE, cause)
+
+    def void_hold(self, command: ask.VoidHold, cause: Cause, *, was_placed: bool) -> None:
+        """Give an open hold back."""
+        if not was_placed:
+            return self._refuse(command, Refusal.unknown, cause)
+        if command.hold_id not in self.holds:
+            return self._refuse(command, Refusal.hold_ended, cause)
+        # From here on it must succeed.
+        self._record(
+            done.HoldVoided(*self._next(cause), command.hold_id)
+        )
+        return self._collect_arrears(cause)
+
+    def expire_hold(self, hold_id: str, cause: Cause) -> None:
+        """End a hold whose time ran out and whose usage did not come."""
+        self._record(done.HoldExpired(*self._next(cause), hold_id))
+        self._collect_arrears(cause)
+
+    # ── Usage: owed, never refused ──
+
+    def charge_call(
+        self, usage: CallUsage, card: RateCard, price: CallPrice, cause: Cause
+    ) -> None:
+        """Charge a completed call at full price (PRODUCT decision 4).
+
+        Drawn from its own hold and what is available, never from another hold; the rest is arrears.
+        """
+        is_simulated = not self.is_live(usage.project_id, usage.started_at)
+        hold_id = usage.hold_id
+        own_hold_micros = self.holds.get(hold_id) if hold_id is not None else None
+        draws: tuple[Draw, ...] = ()
+        credit_micros = 0
+        if not is_simulated:
+            reach_micros = (own_hold_micros or 0) + max(0, self.available_micros)
+            draws, credit_micros = self._draw(min(price.amount_micros, reach_micros))
+        self._record(
+            done.CallCharged(
+                *self._next(cause),
+                usage,
+                card.card_id,
+                card.version,
+                price.outcome,
+                price.lines,
+                is_simulated,
+                own_hold_micros is not None,
+                draws,
+                credit_micros,
+            )
+        )
+        if self.arrears_micros:
+            self._collect_arrears(cause)
+
+    def hold_for_review(self, usage: CallUsage, reason: ReviewReason, cause: Cause) -> None:
+        """Set usage aside for an operator instead of guessing a price or a time."""
+        self._record(done.InputHeldForReview(*self._next(cause), usage, reason))
+
+    def refuse_usage(self, usage: CallUsage, refusal: Refusal, cause: Cause) -> None:
+        """Record usage that contradicts what its id stood for before."""
+        self._record(
+            done.InputRefused(
+                *self._next(cause), type(usage).__name__, refusal, ""
+            )
+        )
+
+    def refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
+        """Record a command that may not be applied."""
+        if isinstance(command, ask.PlaceHold):
+            self._refuse_hold(command, None, refusal, cause)
+        else:
+            self._refuse(command, refusal, cause)
+
+    # ── What events do to the wallet ──
+
+    def add_lot(self, lot_id: str, kind: LotKind, amount_micros: int) -> None:
+        """Add funds: unpaid lots are spent before paid ones, else the oldest first."""
+        place = (int(kind is LotKind.PAYMENT), len(self.lots))
+        self.lots = {**self.lots, lot_id: Lot(kind, amount_micros, place)}
+        self.unspent[lot_id] = amount_micros
+        self.unspent = dict(sorted(self.unspent.items(), key=lambda item: self.lots[item[0]].place))
+        self.funds_micros += amount_micros
+
+    def take(self, draws: tuple[Draw, ...], credit_micros: int) -> None:
+        """Take what was drawn from lots and credit."""
+        for draw in draws:
+            left_micros = self.unspent[draw.lot_id] - draw.amount_micros
+            if left_micros:
+                self.unspent[draw.lot_id] = left_micros
+            else:
+                del self.unspent[draw.lot_id]
+            self.funds_micros -= draw.amount_micros
+        self.credit_used_micros += credit_micros
+
+    def begin_hold(self, hold_id: str, amount_micros: int) -> None:
+        """Set an amount aside under the hold's id."""
+        self.holds[hold_id] = amount_micros
+        self.held_micros += amount_micros
+
+    def end_hold(self, hold_id: str) -> None:
+        """Release what the hold set aside."""
+        self.held_micros -= self.holds.pop(hold_id)
+
+    def owe(self, usage_event_id: str, amount_micros: int) -> None:
+        """Add to what is owed, last in the queue."""
+        self.arrears[usage_event_id] = amount_micros
+        self.arrears_micros += amount_micros
+
+    def settle(self, usage_event_id: str, amount_micros: int) -> None:
+        """Take a collected portion off what is owed."""
+        left_micros = self.arrears[usage_event_id] - amount_micros
+        if left_micros:
+            self.arrears[usage_event_id] = left_micros
+        else:
+            del self.arrears[usage_event_id]
+        self.arrears_micros -= amount_micros
+
+    def apply(self, event: WalletEvent) -> None:
+        """Move the wallet on by one event of its sequence."""
+        assert event.originator_version == self._version + 1, "a wallet's sequence has no gap"
+        event.mutate(self)
+        self._version = event.originator_version
+
+    # ── Inner parts ──
+
+    @property
+    def _not_enough(self) -> Refusal:
+        return Refusal.credit_limit if self.is_postpay else Refusal.insufficient_funds
+
+    def _next(self, cause: Cause) -> tuple[str, int, str, int, int, str, bytes, str]:
+        """The envelope of this wallet's next event."""
+        return (
+            self._id,
+            self._version + 1,
+            cause.next_event_id(),
+            cause.occurred_at_ms,
+            cause.recorded_at_ms,
+            cause.input_id,
+            cause.input_hash,
+            cause.actor,
+        )
+
+    def _record(self, event: WalletEvent) -> None:
+        self.apply(event)
+        self._pending_events.append(event)
+
+    def _refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
+        self._record(
+            done.InputRefused(
+                *self._next(cause),
+                type(command).__name__,
+                refusal,
+                command.reason,
+            )
+        )
+
+    def _allow_hold(
+        self, command: ask.PlaceHold, amount_micros: int, means: HoldMeans, cause: Cause
+    ) -> None:
+        self._record(
+            done.HoldPlaced(
+                *self._next(cause),
+                command.command_id,
+                command.project_id,
+                command.tier,
+                command.duration_cap_ms,
+                amount_micros,
+                cause.recorded_at_ms + command.duration_cap_ms + HOLD_GRACE_MS,
+                means,
+            )
+        )
+
+    def _refuse_hold(
+        self, command: ask.PlaceHold, amount_micros: int | None, refusal: Refusal, cause: Cause
+    ) -> None:
+        self._record(
+            done.HoldRefused(
+                *self._next(cause),
+                command.command_id,
+                command.project_id,
+                command.tier,
+                command.duration_cap_ms,
+                amount_micros,
+                refusal,
+            )
+        )
+
+    def _open(self, cause: Cause) -> None:
+        if not self.is_open:
+            self._record(done.WalletOpened(*self._next(cause)))
+
+    def _record_project(
+        self, cause: Cause, project_id: str, live_from_ms: int | None, *, passing: bool
+    ) -> None:
+        self._record(
+            done.ProjectOpened(
+                *self._next(cause), project_id, live_from_ms, passing
+            )
+        )
+
+    def _draw(self, amount_micros: int) -> tuple[tuple[Draw, ...], int]:
+        """Choose what pays: lots in their order, then credit. The caller has checked the reach."""
+        draws: list[Draw] = []
+        for lot_id, left_micros in self.unspent.items():
+            if amount_micros == 0:
+                break
+            taken_micros = min(amount_micros, left_micros)
+            draws.append(Draw(lot_id, taken_micros))
+            amount_micros -= taken_micros
+        return tuple(draws), amount_micros
+
+    def _collect_arrears(self, cause: Cause) -> None:
+        """Collect what is owed, oldest first, the moment something is available (decision 4)."""
+        while self.arrears_micros and self.available_micros > 0:
+            portions = tuple(self._portions(self.available_micros))
+            draws, credit_micros = self._draw(sum(portion.amount_micros for portion in portions))
+            self._record(
+                done.ArrearsCollected(
+                    *self._next(cause), portions, draws, credit_micros
+                )
+            )
+
+    def _portions(self, reach_micros: int) -> Iterator[done.ArrearsPortion]:
+        for usage_event_id, owed_micros in list(self.arrears.items())[:PORTIONS_PER_EVENT_MAX]:
+            if reach_micros == 0:
+                return
+            portion_micros = min(owed_micros, reach_micros)
+            yield done.ArrearsPortion(usage_event_id, portion_micros)
+            reach_micros -= portion_micros

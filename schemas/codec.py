@@ -1,0 +1,149 @@
+"""Between the bytes of each topic and the core's types.
+
+A value is in the registries' wire format: a zero byte, the schema's id in four bytes, the Avro
+payload. Values are written with the newest version of their schema and read with any.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from ledger import commands, events, rates, refusals, usage
+from ledger.errors import UnreadableInput
+from schemas.catalogue import latest, versions
+from schemas.compiler import Decoder, compile_decoder, compile_encoder
+from schemas.primitives import Malformed
+
+T = TypeVar("T")
+
+PREFIX_SIZE: Final = 5
+CONTENT_HASH_SIZE: Final = 16
+EVENT_ATTRIBUTES: Final = {"tenant_id": "originator_id", "sequence": "originator_version"}
+
+
+class Header(msgspec.Struct, frozen=True):
+    """A header of a Kafka record."""
+
+    name: str
+    value: bytes | None
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A value of `ledger.dlq`: an input set aside, byte for byte."""
+
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    source_appended_at_ms: int
+    code: str
+    message: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+
+
+def _types(*modules: object) -> Mapping[str, type]:
+    """The types of the core by name, which is also their Avro name."""
+    found = {
+        name: value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, type)
+    }
+    return found | {"Header": Header, "DeadLetter": DeadLetter}
+
+
+_TYPES: Final = _types(commands, events, rates, refusals, usage)
+
+
+class UnknownSchema(UnreadableInput):
+    """The value names a schema that this program does not know for its topic."""
+
+    def __init__(self, schema_id: int, topic: str) -> None:
+        super().__init__(
+            "unknown_schema",
+            f"schema id {schema_id} is not one of {topic}'s;"
+            " if it is newer than this program, upgrade and resend",
+        )
+
+
+class TopicCodec(Generic[T]):
+    """Reads every version of a topic's values, and writes the newest."""
+
+    def __init__(self, topic: str, renamed: Mapping[str, str] | None = None) -> None:
+        self._topic = topic
+        newest = latest(topic)
+        self._prefix = _prefix(newest.schema_id)
+        self._encode = compile_encoder(newest.parsed, _TYPES, renamed)
+        self._decoders = _decoders(topic, renamed, None)
+
+    def encode(self, value: T) -> bytes:
+        """The value as it stands on the topic."""
+        return self._encode(self._prefix, value)
+
+    def decode(self, value: bytes) -> T:
+        """The object a value stands for; raises `Malformed` or `UnknownSchema`."""
+        decoder = self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self._topic)
+        decoded: T = decoder(value, PREFIX_SIZE)
+        return decoded
+
+
+class EventCodec:
+    """Reads and writes `wallet.events`: an event and `prev`, the hash of the value before it."""
+
+    TOPIC: Final = "wallet.events"
+
+    def __init__(self) -> None:
+        newest = latest(self.TOPIC)
+        self._prefix = _prefix(newest.schema_id)
+        self._encode: Callable[..., bytes] = compile_encoder(
+            newest.parsed, _TYPES, EVENT_ATTRIBUTES, beside="prev", spliced="CallUsage"
+        )
+        self._decoders = _decoders(self.TOPIC, EVENT_ATTRIBUTES, "prev")
+
+    def encode(self, event: events.Event, prev: bytes, usage_payload: bytes | None = None) -> bytes:
+        """The value; `usage_payload`, if given, is the event's usage as it was published."""
+        return self._encode(self._prefix, event, prev, usage_payload)
+
+    def decode(self, value: bytes) -> tuple[events.Event, bytes]:
+        """The event and its `prev`; raises `Malformed` or `UnknownSchema`."""
+        decoder = self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self.TOPIC)
+        decoded: tuple[events.Event, bytes] = decoder(value, PREFIX_SIZE)
+        return decoded
+
+
+def content_hash(value: bytes) -> bytes:
+    """What tells two inputs of the same id apart: every field of the value, not its schema's id.
+
+    A later version of an input's schema must hash a value whose new fields are at their defaults
+    like the older value without them.
+    """
+    return sha256(value[PREFIX_SIZE:]).digest()[:CONTENT_HASH_SIZE]
+
+
+def _prefix(schema_id: int) -> bytes:
+    return b"\0" + schema_id.to_bytes(PREFIX_SIZE - 1, "big")
+
+
+def _decoders(
+    topic: str, renamed: Mapping[str, str] | None, beside: str | None
+) -> Mapping[bytes, Decoder]:
+    return {
+        _prefix(schema.schema_id): compile_decoder(schema.parsed, _TYPES, renamed, beside)
+        for schema in versions(topic)
+    }
+
+
+def _refuse_prefix(value: bytes, topic: str) -> Any:
+    if len(value) < PREFIX_SIZE or value[0] != 0:
+        raise Malformed("the value does not begin with a zero byte and a four-byte schema id")
+    raise UnknownSchema(int.from_bytes(value[1:PREFIX_SIZE], "big"), topic)
+
+
+calls: Final = TopicCodec[usage.CallUsage]("usage.calls")
+asked: Final = TopicCodec[commands.Command]("wallet.commands")
+replies: Final = TopicCodec[commands.Reply]("wallet.replies")
+dead_letters: Final = TopicCodec[DeadLetter]("ledger.dlq")
+wallet_events: Final = EventCodec()
