@@ -10,8 +10,17 @@ from typing import Final
 import msgspec
 
 from ledger import commands as ask
-from ledger.events import CardAdopted, Draining, Event, HoldPlaced, HoldRefused, InputRefused
-from ledger.events import ProjectMode, ReviewReason, WalletEvent
+from ledger.events import (
+    CardAdopted,
+    Draining,
+    Event,
+    HoldPlaced,
+    HoldRefused,
+    InputRefused,
+    ProjectMode,
+    ReviewReason,
+    WalletEvent,
+)
 from ledger.partition import AnsweredCommand, Overlay, PartitionState
 from ledger.rates import DEFAULT_CARD
 from ledger.refusals import Refusal
@@ -20,6 +29,7 @@ from ledger.wallet import Cause, Wallet
 
 DAY_MS: Final = 24 * 60 * 60_000
 USAGE_ACTOR: Final = "upstream"
+OUTSIDE_CONTRACT: Final = "invalid"
 OUTPUTS_PER_INPUT_MAX: Final = 8
 
 
@@ -31,8 +41,15 @@ class Rules(msgspec.Struct, frozen=True):
     outputs_max: int = 5_000
 
 
+class Unreadable(msgspec.Struct, frozen=True):
+    """In place of an input's value: why it could not be read, in a word and in a sentence."""
+
+    code: str
+    message: str
+
+
 class Input(msgspec.Struct, frozen=True, gc=False):
-    """A readable input: where it stands, when the broker appended it, and what it says.
+    """An input: where it stands, when the broker appended it, and what it says.
 
     `event_id_stem` names its topic, partition and offset; `content_hash` is 16 bytes. A command
     may say when it was asked and after which time it shall not be decided (UTC milliseconds).
@@ -41,15 +58,16 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     event_id_stem: str
     appended_at_ms: int
     content_hash: bytes
-    value: CallUsage | ask.Command
+    value: CallUsage | ask.Command | Unreadable
     asked_at_ms: int | None = None
     not_after_ms: int | None = None
 
 
 class SetAside(msgspec.Struct, frozen=True):
-    """An input that breaks its contract: its index in the batch, and what is wrong with it."""
+    """An input for the dead letters: its index in the batch, and what is wrong with it."""
 
     index: int
+    code: str
     message: str
 
 
@@ -154,15 +172,17 @@ class _Deciding:
             self._take_call(index, item, value)
         elif isinstance(value, ask.Tick):
             self._take_tick(item, value)
-        else:
+        elif isinstance(value, ask.Command):
             self._take_command(index, item, value)
+        else:
+            self.dead_letters.append(SetAside(index, value.code, value.message))
 
     # ── Usage ──
 
     def _take_call(self, index: int, item: Input, usage: CallUsage) -> None:
         fault = fault_in_call(usage)
         if fault is not None:
-            self.dead_letters.append(SetAside(index, fault))
+            self.dead_letters.append(SetAside(index, OUTSIDE_CONTRACT, fault))
             return
         overlay = self.overlay
         known_hash = overlay.usage_hash((usage.tenant_id, usage.event_id))
@@ -197,7 +217,7 @@ class _Deciding:
     def _take_command(self, index: int, item: Input, command: ask.Command) -> None:
         fault = ask.fault_in_command(command)
         if fault is not None:
-            self.dead_letters.append(SetAside(index, fault))
+            self.dead_letters.append(SetAside(index, OUTSIDE_CONTRACT, fault))
             self.replies.append((index, self._refused_as_invalid(command)))
             return
         name = (command.tenant_id, command.command_id)
@@ -213,9 +233,9 @@ class _Deciding:
             wallet.refuse(command, refusal, cause)
         else:
             self._ask_wallet(wallet, command, cause)
-        outcome = next(event for event in reversed(wallet.pending_events) if event.answers)
+        events = self._collect(wallet)
+        outcome = next(event for event in reversed(events) if event.answers)
         self.replies.append((index, reply_to(command.command_id, name[0], outcome)))
-        self._collect(wallet)
 
     def _refusal_before_the_wallet(
         self, item: Input, command: ask.Command, known: AnsweredCommand | None
@@ -322,12 +342,12 @@ class _Deciding:
             self.overlay.now_ms,
         )
 
-    def _collect(self, wallet: Wallet) -> None:
-        pending = wallet.pending_events
-        for event in pending:
+    def _collect(self, wallet: Wallet) -> list[WalletEvent]:
+        fresh = wallet.take_fresh_events()
+        for event in fresh:
             self.overlay.note(event)
-        self.events += pending
-        pending.clear()
+        self.events += fresh
+        return fresh
 
     def _adopt_default_card(self) -> None:
         """The shipped card is in force from the beginning of time (RELIABILITY, cards)."""
@@ -335,7 +355,7 @@ class _Deciding:
         adopted = CardAdopted(
             originator_id="",
             originator_version=1,
-            event_id="",
+            event_id=f"{overlay.log_name}:1",
             occurred_at_ms=overlay.now_ms,
             recorded_at_ms=overlay.now_ms,
             input_id="",

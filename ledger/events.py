@@ -6,27 +6,26 @@ run again on replay. Amounts are micro-dollars, times UTC milliseconds.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from ledger.rates import PricedLine, RateLine
 from ledger.refusals import Refusal
-from ledger.usage import CallOutcome, CallUsage, Tier
+from ledger.usage import CallOutcome, CallUsage, Tier, Word
 
 if TYPE_CHECKING:
     from ledger.wallet import Wallet
 
 
-class ProjectMode(StrEnum):
+class ProjectMode(Word):
     """In sandbox charges are computed and move nothing."""
 
     SANDBOX = "SANDBOX"
     LIVE = "LIVE"
 
 
-class LotKind(StrEnum):
+class LotKind(Word):
     """Where a lot came from; only payments were paid, so only they can be refunded."""
 
     PAYMENT = "PAYMENT"
@@ -34,7 +33,7 @@ class LotKind(StrEnum):
     ADJUSTMENT = "ADJUSTMENT"
 
 
-class HoldMeans(StrEnum):
+class HoldMeans(Word):
     """What an allowed hold amounts to."""
 
     SET_ASIDE = "SET_ASIDE"
@@ -42,7 +41,7 @@ class HoldMeans(StrEnum):
     USAGE_CAME_FIRST = "USAGE_CAME_FIRST"
 
 
-class ReviewReason(StrEnum):
+class ReviewReason(Word):
     """Why usage waits for an operator instead of being charged."""
 
     NO_PRICE = "NO_PRICE"
@@ -133,9 +132,7 @@ class ProjectOpened(WalletEvent, frozen=True):
     seen_in_passing: bool
 
     def mutate(self, wallet: Wallet) -> None:
-        switches = (
-            () if self.live_from_ms is None else ((self.live_from_ms, ProjectMode.LIVE),)
-        )
+        switches = () if self.live_from_ms is None else ((self.live_from_ms, ProjectMode.LIVE),)
         wallet.projects = {**wallet.projects, self.project_id: switches}
 
 
@@ -273,12 +270,18 @@ class CallCharged(WalletEvent, frozen=True):
     @property
     def amount_micros(self) -> int:
         """The price: the sum of the lines."""
-        return sum(line.amount_micros for line in self.lines)
+        total_micros = 0
+        for line in self.lines:
+            total_micros += line.amount_micros
+        return total_micros
 
     @property
     def paid_micros(self) -> int:
         """What left the balance at once, from lots and credit."""
-        return sum(draw.amount_micros for draw in self.draws) + self.credit_micros
+        total_micros = self.credit_micros
+        for draw in self.draws:
+            total_micros += draw.amount_micros
+        return total_micros
 
     @property
     def arrears_micros(self) -> int:
@@ -291,7 +294,7 @@ class CallCharged(WalletEvent, frozen=True):
             wallet.end_hold(self.usage.hold_id)
         if not self.is_simulated:
             wallet.take(self.draws, self.credit_micros)
-            arrears_micros = self.amount_micros - self.paid_micros
+            arrears_micros = self.arrears_micros
             if arrears_micros:
                 wallet.owe(self.usage.event_id, arrears_micros)
 
@@ -348,8 +351,8 @@ class CardAdopted(PartitionEvent, frozen=True):
 class BatchCommitted(PartitionEvent, frozen=True):
     """The footer of a transaction, and so the position: where every input goes on.
 
-    `usage_read_to_ms` is how far usage had been read (the watermark); `batch_hash` the SHA-256 of
-    the batch's other values in order; the counts are of this batch.
+    `usage_read_to_ms` is how far usage had been read (the watermark); `batch_hash` the SHA-256 over
+    the SHA-256 of each of the batch's other values, in order; the counts are of this batch.
     """
 
     positions: tuple[InputPosition, ...]

@@ -7,7 +7,9 @@ MICROS_PER_USD: Final = 1_000_000
 MICROS_PER_CENT: Final = 10_000
 MICROS_MAX: Final = 2**63 - 1
 
-_DOLLARS = re.compile(r"(?P<sign>[+-]?)\$?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,6}))?")
+_DOLLARS = re.compile(
+    r"(?P<sign>[+-]?)\$?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,6}))?"
+)
 
 
 class NotAnAmount(ValueError):

@@ -47,11 +47,13 @@ class DueHold(NamedTuple):
 class PartitionState:
     """The state that a partition's events fold to; only an overlay's merge changes it.
 
-    `now_ms` is logical time, the highest append time decided so far; `sequence` counts the
-    partition's own events; `draining` is a tick that the next batch goes on with.
+    `log_name` names the partition in its own events' ids. `now_ms` is logical time, the highest
+    append time decided so far; `sequence` counts the partition's own events; `draining` is a tick
+    that the next batch goes on with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, log_name: str = "") -> None:
+        self.log_name = log_name
         self.now_ms = 0
         self.sequence = 0
         self.draining: Draining | None = None
@@ -68,6 +70,7 @@ class Overlay:
 
     def __init__(self, state: PartitionState) -> None:
         self._state = state
+        self.log_name = state.log_name
         self.now_ms = state.now_ms
         self.sequence = state.sequence
         self.draining = state.draining
@@ -107,9 +110,7 @@ class Overlay:
         while True:
             queue, index = self._due_holds, 0
             known = self._state.due_holds
-            if self._due_taken < len(known) and (
-                not queue or known[self._due_taken] < queue[0]
-            ):
+            if self._due_taken < len(known) and (not queue or known[self._due_taken] < queue[0]):
                 queue, index = known, self._due_taken
             if index >= len(queue) or queue[index].expires_at_ms >= before_ms:
                 return None
@@ -160,7 +161,8 @@ class Overlay:
                 pass
 
     def replay(self, event: Event) -> None:
-        """Apply an event read from the log; a footer merges the batch it closes."""
+        """Apply an event read from the log."""
+        self.now_ms = event.recorded_at_ms
         if isinstance(event, WalletEvent):
             self.wallet(event.originator_id).apply(event)
         self.note(event)

@@ -122,7 +122,9 @@ def _call_lines(
             RateLine(call_line(tier, outcome), PER_CALL, price * MICROS_PER_CENT, example)
             for outcome, price in cents.items()
         ),
-        RateLine(overage_line(tier), PER_OVERAGE_MINUTE, overage * MICROS_PER_CENT, True),
+        RateLine(
+            overage_line(tier), PER_OVERAGE_MINUTE, overage * MICROS_PER_CENT, is_example=True
+        ),
     )
 
 

@@ -63,6 +63,7 @@ class Wallet(BaseAggregate[str]):
         wallet = cls.__new__(cls)
         created = datetime.fromtimestamp(created_at_ms / 1000, UTC)
         wallet.__base_init__(tenant_id, 0, created)
+        wallet.fresh = []
         wallet.is_open = False
         wallet.is_postpay = False
         wallet.projects = {}
@@ -77,6 +78,7 @@ class Wallet(BaseAggregate[str]):
         wallet.credit_limit_micros = 0
         return wallet
 
+    fresh: list[WalletEvent]
     is_open: bool
     is_postpay: bool
     projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
@@ -93,12 +95,17 @@ class Wallet(BaseAggregate[str]):
     def copy(self) -> Self:
         """A wallet that can move on without touching this one; what never changes is shared."""
         wallet = type(self).__new__(type(self))
-        wallet.__dict__.update(self.__dict__)
+        vars(wallet).update(vars(self))
         wallet.unspent = self.unspent.copy()
         wallet.holds = self.holds.copy()
         wallet.arrears = self.arrears.copy()
-        wallet._pending_events = []
+        wallet.fresh = []
         return wallet
+
+    def take_fresh_events(self) -> list[WalletEvent]:
+        """The events recorded since the last call."""
+        taken, self.fresh = self.fresh, []
+        return taken
 
     # ── Figures ──
 
@@ -196,11 +203,7 @@ class Wallet(BaseAggregate[str]):
         if not self.is_open:
             return self._refuse(command, Refusal.unknown, cause)
         # From here on it must succeed.
-        self._record(
-            done.CreditGranted(
-                *self._next(cause), command.amount_micros, command.reason
-            )
-        )
+        self._record(done.CreditGranted(*self._next(cause), command.amount_micros, command.reason))
         return self._collect_arrears(cause)
 
     def adjust_balance(self, command: ask.AdjustBalance, cause: Cause) -> None:
@@ -260,9 +263,7 @@ class Wallet(BaseAggregate[str]):
         if command.hold_id not in self.holds:
             return self._refuse(command, Refusal.hold_ended, cause)
         # From here on it must succeed.
-        self._record(
-            done.HoldVoided(*self._next(cause), command.hold_id)
-        )
+        self._record(done.HoldVoided(*self._next(cause), command.hold_id))
         return self._collect_arrears(cause)
 
     def expire_hold(self, hold_id: str, cause: Cause) -> None:
@@ -272,9 +273,7 @@ class Wallet(BaseAggregate[str]):
 
     # ── Usage: owed, never refused ──
 
-    def charge_call(
-        self, usage: CallUsage, card: RateCard, price: CallPrice, cause: Cause
-    ) -> None:
+    def charge_call(self, usage: CallUsage, card: RateCard, price: CallPrice, cause: Cause) -> None:
         """Charge a completed call at full price (PRODUCT decision 4).
 
         Drawn from its own hold and what is available, never from another hold; the rest is arrears.
@@ -310,11 +309,7 @@ class Wallet(BaseAggregate[str]):
 
     def refuse_usage(self, usage: CallUsage, refusal: Refusal, cause: Cause) -> None:
         """Record usage that contradicts what its id stood for before."""
-        self._record(
-            done.InputRefused(
-                *self._next(cause), type(usage).__name__, refusal, ""
-            )
-        )
+        self._record(done.InputRefused(*self._next(cause), type(usage).__name__, refusal, ""))
 
     def refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
         """Record a command that may not be applied."""
@@ -394,7 +389,7 @@ class Wallet(BaseAggregate[str]):
 
     def _record(self, event: WalletEvent) -> None:
         self.apply(event)
-        self._pending_events.append(event)
+        self.fresh.append(event)
 
     def _refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
         self._record(
@@ -444,11 +439,7 @@ class Wallet(BaseAggregate[str]):
     def _record_project(
         self, cause: Cause, project_id: str, live_from_ms: int | None, *, passing: bool
     ) -> None:
-        self._record(
-            done.ProjectOpened(
-                *self._next(cause), project_id, live_from_ms, passing
-            )
-        )
+        self._record(done.ProjectOpened(*self._next(cause), project_id, live_from_ms, passing))
 
     def _draw(self, amount_micros: int) -> tuple[tuple[Draw, ...], int]:
         """Choose what pays: lots in their order, then credit. The caller has checked the reach."""
@@ -466,11 +457,7 @@ class Wallet(BaseAggregate[str]):
         while self.arrears_micros and self.available_micros > 0:
             portions = tuple(self._portions(self.available_micros))
             draws, credit_micros = self._draw(sum(portion.amount_micros for portion in portions))
-            self._record(
-                done.ArrearsCollected(
-                    *self._next(cause), portions, draws, credit_micros
-                )
-            )
+            self._record(done.ArrearsCollected(*self._next(cause), portions, draws, credit_micros))
 
     def _portions(self, reach_micros: int) -> Iterator[done.ArrearsPortion]:
         for usage_event_id, owed_micros in list(self.arrears.items())[:PORTIONS_PER_EVENT_MAX]:

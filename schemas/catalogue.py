@@ -28,8 +28,7 @@ class Schema(NamedTuple):
 
 @cache
 def catalogue() -> tuple[Schema, ...]:
-    """Every schema version of every topic, oldest first; raises `WrongSettings` if one was edited.
-    """
+    """Every schema version by topic and age; raises `WrongSettings` if a file was edited."""
     folder = files("schemas")
     listed = tomllib.loads((folder / "ids.toml").read_text(encoding="utf-8"))["schema"]
     schemas = [

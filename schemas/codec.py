@@ -14,6 +14,7 @@ from ledger import commands, events, rates, refusals, usage
 from ledger.errors import UnreadableInput
 from schemas.catalogue import latest, versions
 from schemas.compiler import Decoder, compile_decoder, compile_encoder
+from schemas.layout import layout, layouts_within
 from schemas.primitives import Malformed
 
 T = TypeVar("T")
@@ -94,12 +95,13 @@ class EventCodec:
     """Reads and writes `wallet.events`: an event and `prev`, the hash of the value before it."""
 
     TOPIC: Final = "wallet.events"
+    SPLICED: Final = "CallUsage"
 
     def __init__(self) -> None:
         newest = latest(self.TOPIC)
         self._prefix = _prefix(newest.schema_id)
         self._encode: Callable[..., bytes] = compile_encoder(
-            newest.parsed, _TYPES, EVENT_ATTRIBUTES, beside="prev", spliced="CallUsage"
+            newest.parsed, _TYPES, EVENT_ATTRIBUTES, beside="prev", spliced=self.SPLICED
         )
         self._decoders = _decoders(self.TOPIC, EVENT_ATTRIBUTES, "prev")
 
@@ -123,6 +125,21 @@ def content_hash(value: bytes) -> bytes:
     return sha256(value[PREFIX_SIZE:]).digest()[:CONTENT_HASH_SIZE]
 
 
+def embedded_usage(value: bytes) -> bytes | None:
+    """The payload of a usage event if it can stand in a charge as it is, else None."""
+    return value[PREFIX_SIZE:] if value[:PREFIX_SIZE] in _EMBEDDED else None
+
+
+def _embedded_prefixes() -> frozenset[bytes]:
+    """The prefixes of the usage schemas whose layout is that of the usage inside events."""
+    inside = layouts_within(latest(EventCodec.TOPIC).parsed)[EventCodec.SPLICED]
+    return frozenset(
+        _prefix(schema.schema_id)
+        for schema in versions("usage.calls")
+        if layout(schema.parsed) == inside
+    )
+
+
 def _prefix(schema_id: int) -> bytes:
     return b"\0" + schema_id.to_bytes(PREFIX_SIZE - 1, "big")
 
@@ -141,6 +158,8 @@ def _refuse_prefix(value: bytes, topic: str) -> Any:
         raise Malformed("the value does not begin with a zero byte and a four-byte schema id")
     raise UnknownSchema(int.from_bytes(value[1:PREFIX_SIZE], "big"), topic)
 
+
+_EMBEDDED: Final = _embedded_prefixes()
 
 calls: Final = TopicCodec[usage.CallUsage]("usage.calls")
 asked: Final = TopicCodec[commands.Command]("wallet.commands")

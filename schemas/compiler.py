@@ -16,12 +16,10 @@ from typing import Any, Final, cast
 import msgspec
 
 from schemas import primitives
+from schemas.layout import Node, kind_of
 from schemas.primitives import Malformed
 
 __all__ = ["Decoder", "Encoder", "Malformed", "compile_decoder", "compile_encoder"]
-
-Node = Any
-"""A part of a parsed `.avsc`: a name, a list (union), or an object."""
 
 Types = Mapping[str, type]
 """The core's type for each Avro record and enum, by the Avro name."""
@@ -33,6 +31,8 @@ Encoder = Callable[..., bytes]
 """From a payload's prefix, an object of the core (and what stands beside it) to bytes."""
 
 BODY: Final = "body"
+UNIQUE: Final = ("event_id", "input_id", "command_id", "call_id")
+"""Texts that differ from value to value: remembering their bytes would only cost."""
 _INT_MAX: Final = 2**31
 
 
@@ -92,15 +92,12 @@ class _Source:
 
     def resolve(self, node: Node) -> Node:
         """The definition behind a name; primitives as they are."""
-        if isinstance(node, str):
-            return self.named.get(node, node)
-        if isinstance(node, dict):
-            kind = node["type"]
-            if kind in ("record", "enum", "fixed"):
-                self.named[node["name"]] = node
-            elif kind != "array":
-                return self.resolve(kind)
-        return cast("Node", node)
+        kind = kind_of(node)
+        if kind in ("record", "enum", "fixed"):
+            self.named[node["name"]] = node
+        if kind in ("record", "enum", "fixed", "array", "union"):
+            return node
+        return self.named.get(kind, kind)
 
     def enter(self, record: Node) -> type:
         """The core's type of a record, which must not be open already."""
@@ -197,9 +194,9 @@ class _DecoderSource(_Source):
     def _read(self, depth: int, node: Node) -> str:
         """Add lines that read a value of that schema; the variable that holds it."""
         node = self.resolve(node)
-        if isinstance(node, list):
+        kind = kind_of(node)
+        if kind == "union":
             return self._optional(depth, node)
-        kind = node if isinstance(node, str) else node["type"]
         if kind == "long":
             return self._long(depth)
         if kind == "int":
@@ -313,9 +310,7 @@ class _EncoderSource(_Source):
             elif field["name"] == self.beside:
                 self._write(1, field["type"], "beside")
             else:
-                self._write(
-                    1, field["type"], f"o.{self.renamed.get(field['name'], field['name'])}"
-                )
+                self._write(1, field["type"], f"o.{self.renamed.get(field['name'], field['name'])}")
         self.add(1, 'return b"".join(parts)')
         return self.build("encode")
 
@@ -336,18 +331,20 @@ class _EncoderSource(_Source):
         self.leave()
 
     def _write(self, depth: int, node: Node, value: str) -> None:
+        """Add lines that write a value of that schema; `value` is the expression that holds it."""
         node = self.resolve(node)
-        if isinstance(node, list):
+        kind = kind_of(node)
+        if kind == "union":
             self.add(depth, f"if {value} is None: w(b'\\0')", "else:", "    w(b'\\2')")
             self._write(depth + 1, node[1], value)
             return
-        kind = node if isinstance(node, str) else node["type"]
         if kind in ("long", "int"):
             self.add(depth, f"w(long({value}))")
         elif kind == "boolean":
             self.add(depth, f"w(b'\\1' if {value} else b'\\0')")
         elif kind == "string":
-            self.add(depth, f"w(string({value}))")
+            writer = "text" if value.rpartition(".")[2] in UNIQUE else "repeated_text"
+            self.add(depth, f"w({writer}({value}))")
         elif kind == "bytes":
             self.add(depth, f"w(long(len({value})))", f"w({value})")
         elif kind == "fixed":
@@ -373,8 +370,4 @@ class _EncoderSource(_Source):
 
 def _takes_space(node: Node) -> bool:
     """Whether every value of that schema has at least one byte."""
-    if isinstance(node, dict) and node["type"] == "record":
-        return bool(node["fields"])
-    return node != "null"
-
-
+    return bool(node["fields"]) if kind_of(node) == "record" else node != "null"

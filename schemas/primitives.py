@@ -67,10 +67,30 @@ def _longest(d: bytes, p: int, z: int) -> tuple[int, int, int]:
     return z, p, b
 
 
-def _long(value: int) -> bytes:
+def long(value: int) -> bytes:
     """A whole number as Avro's zigzag varint; AssertionError beyond 64 bits."""
-    assert -_LONG_MAX <= value < _LONG_MAX, "a long has 64 bits"
     z = (value << 1) ^ (value >> 63)
+    if z < _TWO_BYTES:
+        return SHORT[z]
+    if z < 1 << 21:
+        return bytes((z & 127 | 128, z >> 7 & 127 | 128, z >> 14))
+    if 1 << 35 <= z < 1 << 42:
+        # Milliseconds of these decades.
+        return bytes(
+            (
+                z & 127 | 128,
+                z >> 7 & 127 | 128,
+                z >> 14 & 127 | 128,
+                z >> 21 & 127 | 128,
+                z >> 28 & 127 | 128,
+                z >> 35,
+            )
+        )
+    assert -_LONG_MAX <= value < _LONG_MAX, "a long has 64 bits"
+    return _varint(z)
+
+
+def _varint(z: int) -> bytes:
     out = bytearray()
     while z > 127:
         out.append(z & 127 | 128)
@@ -79,15 +99,18 @@ def _long(value: int) -> bytes:
     return bytes(out)
 
 
-def _string(value: str) -> bytes:
+def text(value: str) -> bytes:
     """A string as Avro writes it: its length in bytes, then UTF-8."""
     encoded = value.encode()
-    return _long(len(encoded)) + encoded
+    return long(len(encoded)) + encoded
 
 
-# Tenants, cards, prices and times repeat within a batch.
-long = lru_cache(_CACHED_MAX)(_long)
-string = lru_cache(_CACHED_MAX)(_string)
+_TWO_BYTES: Final = 1 << 14
+SHORT: Final = [_varint(z) for z in range(_TWO_BYTES)]
+"""Every number of one or two bytes, by its zigzag form."""
+
+# Tenants, projects and cards repeat from event to event.
+repeated_text = lru_cache(_CACHED_MAX)(text)
 
 
 def cut_short(error: Exception) -> Malformed:

@@ -1,0 +1,80 @@
+"""Folds a partition's log back into its state, checking every value against the ones before it."""
+
+from hashlib import sha256
+from typing import Final
+
+from eventlog.records import InputRecord
+from ledger.errors import BrokenLog, UnreadableInput
+from ledger.events import BatchCommitted, WalletEvent
+from ledger.partition import Overlay, PartitionState
+from schemas import codec
+from schemas.chain import Chains, batch_hash
+
+EVENTS_PER_MERGE: Final = 100_000
+
+
+class Replay:
+    """One replay of a partition's log, from its start."""
+
+    def __init__(self, state: PartitionState, chains: Chains) -> None:
+        self._state = state
+        self._chains = chains
+        self._overlay = Overlay(state)
+        self._heads: dict[str, bytes] = {}
+        self._batch: list[bytes] = []
+        self._unmerged = 0
+        self._footer: BatchCommitted | None = None
+
+    def take(self, record: InputRecord) -> None:
+        """Apply the next record; raises `BrokenLog` where it does not follow."""
+        value = record.value() or b""
+        try:
+            event, prev = codec.wallet_events.decode(value)
+        except UnreadableInput as error:
+            raise BrokenLog(f"{_where(record)} cannot be read: {error}") from error
+        tenant_id = event.originator_id
+        if prev != (self._heads.get(tenant_id) or self._chains.head(tenant_id)):
+            raise BrokenLog(f"{_where(record)}, {event.event_id}: the chain is broken before it")
+        if isinstance(event, WalletEvent):
+            version = self._overlay.wallet(tenant_id).version
+            if event.originator_version != version + 1:
+                raise BrokenLog(
+                    f"{_where(record)}, {event.event_id}: sequence {event.originator_version} of"
+                    f" {tenant_id} follows {version}"
+                )
+        value_hash = sha256(value).digest()
+        self._heads[tenant_id] = value_hash
+        self._overlay.replay(event)
+        self._unmerged += 1
+        if isinstance(event, BatchCommitted):
+            self._end_batch(record, event)
+        else:
+            self._batch.append(value_hash)
+
+    def finish(self) -> BatchCommitted | None:
+        """Make what was read the state; the last footer, None if the log is empty."""
+        if self._batch:
+            raise BrokenLog(f"the log ends in the middle of a batch ({len(self._batch)} values)")
+        self._merge()
+        return self._footer
+
+    def _end_batch(self, record: InputRecord, footer: BatchCommitted) -> None:
+        if footer.events != len(self._batch) or footer.batch_hash != batch_hash(self._batch):
+            raise BrokenLog(
+                f"{_where(record)}, {footer.event_id}: the batch before it is not the one it closed"
+            )
+        self._footer = footer
+        self._batch = []
+        if self._unmerged >= EVENTS_PER_MERGE:
+            self._merge()
+
+    def _merge(self) -> None:
+        self._overlay.merge()
+        self._chains.advance(self._heads)
+        self._overlay = Overlay(self._state)
+        self._heads = {}
+        self._unmerged = 0
+
+
+def _where(record: InputRecord) -> str:
+    return f"{record.topic()}/{record.partition()} at {record.offset()}"

@@ -1,0 +1,47 @@
+"""The hash chain through `wallet.events`: every value holds the hash of the one before it.
+
+A wallet's values are one chain, a partition's own values (cards, footers) another. A footer also
+holds the hash of its batch, so that a wallet dropped whole, or a cut tail, is seen as well.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from ledger.events import Event
+from schemas.codec import wallet_events
+
+
+def beginning(name: str) -> bytes:
+    """The `prev` of a chain's first value; the name is the tenant's id or the partition's."""
+    return sha256(name.encode()).digest()
+
+
+def batch_hash(value_hashes: Iterable[bytes]) -> bytes:
+    """SHA-256 over the SHA-256 of each of a batch's values before the footer, in order."""
+    return sha256(b"".join(value_hashes)).digest()
+
+
+class Chains:
+    """The head of every chain of a partition; its own chain is the tenant `""`.
+
+    A batch's heads are kept in a dict beside it until `advance` after the commit.
+    """
+
+    def __init__(self, partition_name: str) -> None:
+        self._heads: dict[str, bytes] = {"": beginning(partition_name)}
+
+    def head(self, tenant_id: str) -> bytes:
+        """The hash of the chain's last value."""
+        return self._heads.get(tenant_id) or beginning(tenant_id)
+
+    def encode(self, event: Event, batch_heads: dict[str, bytes], payload: bytes | None) -> bytes:
+        """The event's value, chained; `batch_heads` is moved on, the chain itself is not."""
+        tenant_id = event.originator_id
+        prev = batch_heads.get(tenant_id) or self.head(tenant_id)
+        value = wallet_events.encode(event, prev, payload)
+        batch_heads[tenant_id] = sha256(value).digest()
+        return value
+
+    def advance(self, batch_heads: dict[str, bytes]) -> None:
+        """Make a batch's heads the chains' own, once its values are in the log."""
+        self._heads.update(batch_heads)
