@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from consumers.processor.figures import count_decided
 from consumers.processor.inputs import Reader, dead_letter, reply_headers
 from consumers.processor.replay import Replay
 from eventlog.logic import Claim, Position, StepResult
@@ -89,6 +90,7 @@ class PartitionProcessor:
             decision.overlay.merge()
             self._chains.advance(heads)
             self._positions = positions
+            count_decided(decision.events, decision.dead_letters, decision.repeats)
 
         return StepResult(outputs, positions, decision.consumed, merge)
 

@@ -1,0 +1,99 @@
+"""The processor's figures and health, told by the driver and by each partition's steps."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from eventlog.logic import Observer
+from ledger.decide import SetAside
+from ledger.events import Event, HoldRefused, InputRefused
+from service.health import Health
+from service.metrics import LATENCY_BUCKETS_S
+
+SERVING: Final = "partitions"
+
+_INPUTS: Final = Counter("ledger_inputs_total", "Inputs decided.", ["partition"])
+_OUTPUTS: Final = Counter("ledger_outputs_total", "Records written.", ["partition"])
+_BATCH_S: Final = Histogram(
+    "ledger_batch_seconds", "From the begin of a batch to its merge.", buckets=LATENCY_BUCKETS_S
+)
+_BATCH_INPUTS: Final = Histogram(
+    "ledger_batch_inputs", "Inputs in a batch.", buckets=(1, 5, 20, 100, 500, 1_000, 2_000)
+)
+_ABORTS: Final = Counter("ledger_batches_aborted_total", "Batches dropped and decided again.")
+_LAG: Final = Gauge("ledger_input_lag", "Offsets not decided yet.", ["topic", "partition"])
+_SERVED: Final = Gauge("ledger_partitions_served", "Partitions this process serves.")
+_REFUSED: Final = Gauge("ledger_partitions_refused", "Assigned here, and not safe to serve.")
+_TAKE_OVER_S: Final = Histogram(
+    "ledger_take_over_seconds", "From assignment to serving.", buckets=LATENCY_BUCKETS_S
+)
+_EVENTS: Final = Counter("ledger_events_total", "Events decided, by kind.", ["kind"])
+_REFUSALS: Final = Counter("ledger_refusals_total", "Refused inputs, by reason.", ["reason"])
+_DEAD_LETTERS: Final = Counter("ledger_dead_letters_total", "Inputs set aside.", ["code"])
+_REPEATS: Final = Counter("ledger_repeats_total", "Inputs that were decided before.")
+
+
+def count_decided(events: Iterable[Event], set_aside: Iterable[SetAside], repeats: int) -> None:
+    """Count what a committed batch decided."""
+    for kind, count in Tally(type(event).__name__ for event in events).items():
+        _EVENTS.labels(kind).inc(count)
+    for event in events:
+        if isinstance(event, HoldRefused | InputRefused):
+            _REFUSALS.labels(event.refusal).inc()
+    for why in set_aside:
+        _DEAD_LETTERS.labels(why.code).inc()
+    _REPEATS.inc(repeats)
+
+
+class ProcessorFigures(Observer):
+    """Turns what the driver tells into figures, and into what the health endpoint says.
+
+    Ready once every partition assigned here is served or refused; a refused one is told by its
+    figure and log line, for the others go on.
+    """
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        self._served: set[int] = set()
+        self._refused: set[int] = set()
+
+    def turned(self) -> None:
+        self._health.beat()
+
+    def took_over(self, partition: int, seconds: float) -> None:
+        _TAKE_OVER_S.observe(seconds)
+        self._served.add(partition)
+        self._refused.discard(partition)
+        self._tell()
+
+    def released(self, partition: int) -> None:
+        self._served.discard(partition)
+        self._refused.discard(partition)
+        self._tell()
+
+    def refused(self, partition: int, reason: str) -> None:  # noqa: ARG002
+        self._served.discard(partition)
+        self._refused.add(partition)
+        self._tell()
+
+    def batch_committed(self, partition: int, inputs: int, outputs: int, seconds: float) -> None:
+        _INPUTS.labels(partition).inc(inputs)
+        _OUTPUTS.labels(partition).inc(outputs)
+        _BATCH_S.observe(seconds)
+        _BATCH_INPUTS.observe(inputs)
+
+    def batch_aborted(self, partition: int, reason: str) -> None:  # noqa: ARG002
+        _ABORTS.inc()
+
+    def lag(self, partition: int, topic: str, records: int) -> None:
+        _LAG.labels(topic, partition).set(records)
+
+    def _tell(self) -> None:
+        _SERVED.set(len(self._served))
+        _REFUSED.set(len(self._refused))
+        if self._served:
+            self._health.meet(SERVING)
+        else:
+            self._health.miss(SERVING, "no partition is served here")
