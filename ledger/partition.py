@@ -21,7 +21,6 @@ from ledger.events import (
     WalletEvent,
 )
 from ledger.rates import CardBook, RateCard
-from ledger.refusals import Refusal
 from ledger.usage import CallUsage
 from ledger.wallet import Wallet
 
@@ -140,7 +139,7 @@ class Overlay:
                 if event.means is not HoldMeans.USAGE_CAME_FIRST:
                     due = DueHold(event.expires_at_ms, event.originator_id, event.hold_id)
                     insort(self._due_holds, due)
-            case InputRefused() if event.refusal is Refusal.conflict:
+            case InputRefused() if event.input_type == CallUsage.__name__:
                 pass
             case ProjectOpened() if event.seen_in_passing:
                 pass
@@ -174,9 +173,10 @@ class Overlay:
             self._holds_named_by_usage.add((tenant_id, usage.hold_id))
 
     def _note_answer(self, event: WalletEvent) -> None:
-        self._commands[event.originator_id, event.input_id] = AnsweredCommand(
-            event.input_hash, event
-        )
+        """The first answer stands: a conflict is refused, and changes nothing of it."""
+        name = (event.originator_id, event.input_id)
+        if self.command(name) is None:
+            self._commands[name] = AnsweredCommand(event.input_hash, event)
 
     def merge(self) -> None:
         """Make the batch part of the state; called once, after its transaction is committed."""

@@ -6,7 +6,7 @@ comment nothing can fail. Events change the wallet only through the small method
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
 import msgspec
@@ -21,6 +21,7 @@ from ledger.refusals import Refusal
 from ledger.usage import CallUsage
 
 TOP_UP_MICROS_MIN: Final = 20 * MICROS_PER_USD
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOLD_GRACE_MS: Final = 15 * 60_000
 PORTIONS_PER_EVENT_MAX: Final = 1_000
 
@@ -61,7 +62,7 @@ class Wallet(BaseAggregate[str]):
     def of(cls, tenant_id: str, created_at_ms: int) -> Self:
         """A wallet before its first event; `is_open` once `WalletOpened` was applied."""
         wallet = cls.__new__(cls)
-        created = datetime.fromtimestamp(created_at_ms / 1000, UTC)
+        created = EPOCH + timedelta(milliseconds=created_at_ms)
         wallet.__base_init__(tenant_id, 0, created)
         wallet.fresh = []
         wallet.is_open = False
