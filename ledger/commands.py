@@ -95,6 +95,8 @@ def fault_in_command(command: Command) -> str | None:
     if not is_id(command.actor) or len(command.reason) > REASON_LENGTH_MAX:
         return "actor must be 1 to 64 printable characters, reason at most 500"
     match command:
+        case OpenProject() if command.live_from_ms is not None and command.live_from_ms < 0:
+            return "live_from_ms must not be negative"
         case OpenProject() | GoLive() | ReturnToSandbox():
             return _fault_in_id("project_id", command.project_id)
         case SettleTopUp():
