@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from ledger.refusals import Refusal
-from ledger.usage import DURATION_CAP_MS_MAX, Tier, is_id
+from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, Tier, is_id
 
 AMOUNT_MICROS_MAX: Final = 10**15
 REASON_LENGTH_MAX: Final = 500
@@ -90,14 +90,20 @@ class Tick(Command, frozen=True, kw_only=True):
 
 def fault_in_command(command: Command) -> str | None:
     """What is outside a command's contract, as a sentence; None if nothing is."""
-    if not is_id(command.command_id) or not is_id(command.tenant_id):
-        return "command_id and tenant_id must be 1 to 64 printable characters"
-    if not is_id(command.actor) or len(command.reason) > REASON_LENGTH_MAX:
-        return "actor must be 1 to 64 printable characters, reason at most 500"
+    if not is_id(command.command_id) or not is_id(command.actor):
+        return "command_id and actor must be 1 to 64 printable characters"
+    if len(command.reason) > REASON_LENGTH_MAX or not command.reason.isprintable():
+        return f"reason must be at most {REASON_LENGTH_MAX} printable characters"
+    if isinstance(command, Tick):
+        return None if command.tenant_id == "" else "a tick has no tenant_id"
+    if not is_id(command.tenant_id):
+        return "tenant_id must be 1 to 64 printable characters"
     match command:
-        case OpenProject() if command.live_from_ms is not None and command.live_from_ms < 0:
-            return "live_from_ms must not be negative"
-        case OpenProject() | GoLive() | ReturnToSandbox():
+        case OpenProject():
+            if not 0 <= (command.live_from_ms or 0) <= TIME_MS_MAX:
+                return "live_from_ms must lie between the years 1970 and 9999"
+            return _fault_in_id("project_id", command.project_id)
+        case GoLive() | ReturnToSandbox():
             return _fault_in_id("project_id", command.project_id)
         case SettleTopUp():
             return _fault_in_id("payment_id", command.payment_id) or _fault_in_amount(

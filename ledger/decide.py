@@ -21,7 +21,7 @@ from ledger.events import (
     ReviewReason,
     WalletEvent,
 )
-from ledger.partition import AnsweredCommand, Overlay, PartitionState
+from ledger.partition import Overlay, PartitionState
 from ledger.rates import DEFAULT_CARD
 from ledger.refusals import Refusal
 from ledger.usage import CallUsage, fault_in_call
@@ -147,9 +147,12 @@ class _Deciding:
     @property
     def is_full(self) -> bool:
         """Whether another input might not fit; an unfinished tick leaves room for nothing else."""
+        return self._room < OUTPUTS_PER_INPUT_MAX or self.overlay.draining is not None
+
+    @property
+    def _room(self) -> int:
         outputs = len(self.events) + len(self.replies) + len(self.dead_letters)
-        room = self.rules.outputs_max - outputs
-        return room < OUTPUTS_PER_INPUT_MAX or self.overlay.draining is not None
+        return self.rules.outputs_max - outputs
 
     def decision(self, consumed: int) -> Decision:
         return Decision(
@@ -171,7 +174,7 @@ class _Deciding:
         if isinstance(value, CallUsage):
             self._take_call(index, item, value)
         elif isinstance(value, ask.Tick):
-            self._take_tick(item, value)
+            self._take_tick(index, item, value)
         elif isinstance(value, ask.Command):
             self._take_command(index, item, value)
         else:
@@ -228,7 +231,8 @@ class _Deciding:
             return
         wallet = self.overlay.wallet(command.tenant_id)
         cause = self._cause(item, command.command_id, command.actor, _asked_at_ms(item))
-        refusal = self._refusal_before_the_wallet(item, command, known)
+        is_conflict = known is not None or wallet.contradicts(command)
+        refusal = Refusal.conflict if is_conflict else self._untimely(item, command)
         if refusal is not None:
             wallet.refuse(command, refusal, cause)
         else:
@@ -237,19 +241,22 @@ class _Deciding:
         outcome = next(event for event in reversed(events) if event.answers)
         self.replies.append((index, reply_to(command.command_id, name[0], outcome)))
 
-    def _refusal_before_the_wallet(
-        self, item: Input, command: ask.Command, known: AnsweredCommand | None
-    ) -> Refusal | None:
+    def _untimely(self, item: Input, command: ask.Command) -> Refusal | None:
+        """Why the time of asking rules the command out, if it does."""
         now_ms = self.overlay.now_ms
-        if known is not None:
-            return Refusal.conflict
-        if isinstance(command, ask.PlaceHold | ask.VoidHold):
-            # Only their ids are forgotten; every other command's id is remembered for ever.
-            asked_at_ms = _asked_at_ms(item)
-            if asked_at_ms < now_ms - self.rules.deduplication_window_ms:
-                return Refusal.too_old
-            if asked_at_ms > item.appended_at_ms + self.rules.future_tolerance_ms:
-                return Refusal.in_the_future
+        asked_at_ms = _asked_at_ms(item)
+        # Only holds' ids are forgotten; every other command's id is remembered for ever.
+        if (
+            isinstance(command, ask.PlaceHold | ask.VoidHold)
+            and asked_at_ms < now_ms - self.rules.deduplication_window_ms
+        ):
+            return Refusal.too_old
+        # A payment that was made is a fact: no clock can refuse it.
+        if (
+            not isinstance(command, ask.SettleTopUp)
+            and asked_at_ms > item.appended_at_ms + self.rules.future_tolerance_ms
+        ):
+            return Refusal.in_the_future
         if item.not_after_ms is not None and now_ms > item.not_after_ms:
             return Refusal.too_late
         return None
@@ -293,7 +300,11 @@ class _Deciding:
 
     # ── Time ──
 
-    def _take_tick(self, item: Input, tick: ask.Tick) -> None:
+    def _take_tick(self, index: int, item: Input, tick: ask.Tick) -> None:
+        fault = ask.fault_in_command(tick)
+        if fault is not None:
+            self.dead_letters.append(SetAside(index, OUTSIDE_CONTRACT, fault))
+            return
         self.ticks += 1
         self.overlay.draining = Draining(
             event_id_stem=item.event_id_stem,
@@ -319,7 +330,7 @@ class _Deciding:
             self.overlay.now_ms,
             draining.next_index,
         )
-        while len(self.events) + OUTPUTS_PER_INPUT_MAX <= self.rules.outputs_max:
+        while self._room >= OUTPUTS_PER_INPUT_MAX:
             due = self.overlay.next_due_hold(draining.due_before_ms)
             if due is None:
                 self.overlay.draining = None

@@ -58,9 +58,9 @@ class Draw(msgspec.Struct, frozen=True, gc=False):
 
 
 class ArrearsPortion(msgspec.Struct, frozen=True, gc=False):
-    """What was collected of one charge's arrears, named by the usage event it charged."""
+    """What was collected of one charge's arrears, named by the charge's own event."""
 
-    usage_event_id: str
+    charge_event_id: str
     amount_micros: int
 
 
@@ -253,7 +253,7 @@ class HoldExpired(WalletEvent, frozen=True):
 class CallCharged(WalletEvent, frozen=True):
     """A completed call and what it cost: every fact, the card's lines, and where it was drawn from.
 
-    What neither a lot nor credit covered is arrears, unless simulated. `captures_hold` tells that
+    What neither a lot nor credit covered is arrears, unless simulated. `ends_hold` tells that
     the hold the usage names was open and ended with this charge.
     """
 
@@ -263,7 +263,7 @@ class CallCharged(WalletEvent, frozen=True):
     outcome: CallOutcome
     lines: tuple[PricedLine, ...]
     is_simulated: bool
-    captures_hold: bool
+    ends_hold: bool
     draws: tuple[Draw, ...]
     credit_micros: int
 
@@ -289,14 +289,12 @@ class CallCharged(WalletEvent, frozen=True):
         return 0 if self.is_simulated else self.amount_micros - self.paid_micros
 
     def mutate(self, wallet: Wallet) -> None:
-        if self.captures_hold:
-            assert self.usage.hold_id is not None
-            wallet.end_hold(self.usage.hold_id)
+        wallet.note_usage(self.usage, ends_hold=self.ends_hold)
         if not self.is_simulated:
             wallet.take(self.draws, self.credit_micros)
             arrears_micros = self.arrears_micros
             if arrears_micros:
-                wallet.owe(self.usage.event_id, arrears_micros)
+                wallet.owe(self.event_id, arrears_micros)
 
 
 class ArrearsCollected(WalletEvent, frozen=True):
@@ -311,7 +309,7 @@ class ArrearsCollected(WalletEvent, frozen=True):
     def mutate(self, wallet: Wallet) -> None:
         wallet.take(self.draws, self.credit_micros)
         for portion in self.portions:
-            wallet.settle(portion.usage_event_id, portion.amount_micros)
+            wallet.settle(portion.charge_event_id, portion.amount_micros)
 
 
 class InputRefused(WalletEvent, frozen=True):
@@ -326,13 +324,17 @@ class InputRefused(WalletEvent, frozen=True):
 
 
 class InputHeldForReview(WalletEvent, frozen=True):
-    """Usage that must not be charged by rule; an operator decides."""
+    """Usage that must not be charged by rule; an operator decides.
+
+    The call is over all the same: `ends_hold` tells that the hold it names was open until now.
+    """
 
     usage: CallUsage
     reason: ReviewReason
+    ends_hold: bool
 
     def mutate(self, wallet: Wallet) -> None:
-        """Nothing moves."""
+        wallet.note_usage(self.usage, ends_hold=self.ends_hold)
 
 
 class PartitionEvent(Event, frozen=True):

@@ -8,7 +8,9 @@ MICROS_PER_CENT: Final = 10_000
 MICROS_MAX: Final = 2**63 - 1
 
 _DOLLARS = re.compile(
-    r"(?P<sign>[+-]?)\$?(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<part>\d{1,6}))?"
+    r"(?P<sign>[+-]?)\$?"
+    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3}){1,6}|[0-9]{1,19})"
+    r"(?:\.(?P<part>[0-9]{1,6}))?"
 )
 
 

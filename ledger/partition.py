@@ -130,10 +130,8 @@ class Overlay:
     def note(self, event: Event) -> None:
         """Remember what an event means beyond its wallet: ids, due holds, cards, the position."""
         match event:
-            case CallCharged():
-                self._note_usage(event, event.usage)
-            case InputHeldForReview():
-                self._usage_hashes[event.originator_id, event.input_id] = event.input_hash
+            case CallCharged() | InputHeldForReview():
+                self._note_usage(event)
             case HoldPlaced():
                 self._note_answer(event)
                 if event.means is not HoldMeans.USAGE_CAME_FIRST:
@@ -166,10 +164,10 @@ class Overlay:
             self.wallet(event.originator_id).apply(event)
         self.note(event)
 
-    def _note_usage(self, event: CallCharged, usage: CallUsage) -> None:
-        tenant_id = event.originator_id
+    def _note_usage(self, event: CallCharged | InputHeldForReview) -> None:
+        tenant_id, usage = event.originator_id, event.usage
         self._usage_hashes[tenant_id, usage.event_id] = event.input_hash
-        if usage.hold_id is not None and not event.captures_hold:
+        if usage.hold_id is not None and not event.ends_hold:
             self._holds_named_by_usage.add((tenant_id, usage.hold_id))
 
     def _note_answer(self, event: WalletEvent) -> None:

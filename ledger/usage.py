@@ -11,6 +11,8 @@ INCLUDED_MS: Final = 300_000
 MINUTE_MS: Final = 60_000
 ID_LENGTH_MAX: Final = 64
 DURATION_CAP_MS_MAX: Final = 24 * 60 * MINUTE_MS
+TIME_MS_MAX: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999: common readers of Avro cannot show a later time."""
 
 
 class Word(StrEnum):
@@ -99,8 +101,8 @@ def fault_in_call(usage: CallUsage) -> str | None:
         return f"corrects, if given, must be 1 to {ID_LENGTH_MAX} printable characters"
     if usage.withdrawn and usage.corrects is None:
         return "withdrawn needs corrects, the id of the event that did not happen"
-    if not 0 <= usage.started_at <= usage.ended_at:
-        return "started_at must not be negative or after ended_at"
+    if not 0 <= usage.started_at <= usage.ended_at <= TIME_MS_MAX:
+        return "started_at must not be negative or after ended_at, nor that after the year 9999"
     if usage.duration_ms < 0 or usage.user_turns < 0:
         return "duration_ms and user_turns must not be negative"
     if not 0 < usage.duration_cap_ms <= DURATION_CAP_MS_MAX:

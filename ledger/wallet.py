@@ -7,6 +7,7 @@ comment nothing can fail. Events change the wallet only through the small method
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, Self
 
 import msgspec
@@ -68,6 +69,7 @@ class Wallet(BaseAggregate[str]):
         wallet.is_open = False
         wallet.is_postpay = False
         wallet.projects = {}
+        wallet.projects_with_usage = frozenset()
         wallet.lots = {}
         wallet.unspent = {}
         wallet.holds = {}
@@ -83,6 +85,7 @@ class Wallet(BaseAggregate[str]):
     is_open: bool
     is_postpay: bool
     projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
+    projects_with_usage: frozenset[str]
     lots: dict[str, Lot]
     unspent: dict[str, int]
     holds: dict[str, int]
@@ -132,14 +135,21 @@ class Wallet(BaseAggregate[str]):
     # ── Projects and terms ──
 
     def open_project(self, command: ask.OpenProject, cause: Cause) -> None:
-        """Make a project known, live from an earlier moment only while it has no usage."""
-        if command.project_id in self.projects:
-            return self._refuse(command, Refusal.project_in_use, cause)
-        if command.live_from_ms is not None and command.live_from_ms > cause.recorded_at_ms:
+        """Make a project known; or one without usage live from a stated earlier moment."""
+        project_id, live_from_ms = command.project_id, command.live_from_ms
+        if live_from_ms is not None and live_from_ms > cause.recorded_at_ms:
             return self._refuse(command, Refusal.in_the_future, cause)
+        if project_id in self.projects and live_from_ms is None:
+            return self._refuse(command, Refusal.no_change, cause)
+        if project_id in self.projects_with_usage:
+            return self._refuse(command, Refusal.project_in_use, cause)
         # From here on it must succeed.
         self._open(cause)
-        return self._record_project(cause, command.project_id, command.live_from_ms, passing=False)
+        if live_from_ms is None or project_id not in self.projects:
+            return self._record_project(cause, project_id, live_from_ms, passing=False)
+        return self._record(
+            done.ProjectModeChanged(*self._next(cause), project_id, ProjectMode.LIVE, live_from_ms)
+        )
 
     def change_mode(
         self, command: ask.GoLive | ask.ReturnToSandbox, mode: ProjectMode, cause: Cause
@@ -180,10 +190,15 @@ class Wallet(BaseAggregate[str]):
 
     # ── Money in, and corrections ──
 
+    def contradicts(self, command: ask.Command) -> bool:
+        """Whether what the command names was used before, under another command's id."""
+        return (
+            isinstance(command, ask.SettleTopUp)
+            and done.payment_lot(command.payment_id) in self.lots
+        )
+
     def settle_top_up(self, command: ask.SettleTopUp, cause: Cause) -> None:
         """Credit a payment once, from $20.00."""
-        if done.payment_lot(command.payment_id) in self.lots:
-            return self._refuse(command, Refusal.conflict, cause)
         if not self.is_open:
             return self._refuse(command, Refusal.unknown, cause)
         if command.amount_micros < TOP_UP_MICROS_MIN:
@@ -306,7 +321,9 @@ class Wallet(BaseAggregate[str]):
 
     def hold_for_review(self, usage: CallUsage, reason: ReviewReason, cause: Cause) -> None:
         """Set usage aside for an operator instead of guessing a price or a time."""
-        self._record(done.InputHeldForReview(*self._next(cause), usage, reason))
+        ends_hold = usage.hold_id in self.holds
+        self._record(done.InputHeldForReview(*self._next(cause), usage, reason, ends_hold))
+        self._collect_arrears(cause)
 
     def refuse_usage(self, usage: CallUsage, refusal: Refusal, cause: Cause) -> None:
         """Record usage that contradicts what its id stood for before."""
@@ -349,18 +366,26 @@ class Wallet(BaseAggregate[str]):
         """Release what the hold set aside."""
         self.held_micros -= self.holds.pop(hold_id)
 
-    def owe(self, usage_event_id: str, amount_micros: int) -> None:
+    def note_usage(self, usage: CallUsage, *, ends_hold: bool) -> None:
+        """The project has usage now, and the hold that the usage names, if open, is over."""
+        if usage.project_id not in self.projects_with_usage:
+            self.projects_with_usage |= {usage.project_id}
+        if ends_hold:
+            assert usage.hold_id is not None
+            self.end_hold(usage.hold_id)
+
+    def owe(self, charge_event_id: str, amount_micros: int) -> None:
         """Add to what is owed, last in the queue."""
-        self.arrears[usage_event_id] = amount_micros
+        self.arrears[charge_event_id] = amount_micros
         self.arrears_micros += amount_micros
 
-    def settle(self, usage_event_id: str, amount_micros: int) -> None:
+    def settle(self, charge_event_id: str, amount_micros: int) -> None:
         """Take a collected portion off what is owed."""
-        left_micros = self.arrears[usage_event_id] - amount_micros
+        left_micros = self.arrears[charge_event_id] - amount_micros
         if left_micros:
-            self.arrears[usage_event_id] = left_micros
+            self.arrears[charge_event_id] = left_micros
         else:
-            del self.arrears[usage_event_id]
+            del self.arrears[charge_event_id]
         self.arrears_micros -= amount_micros
 
     def apply(self, event: WalletEvent) -> None:
@@ -461,9 +486,9 @@ class Wallet(BaseAggregate[str]):
             self._record(done.ArrearsCollected(*self._next(cause), portions, draws, credit_micros))
 
     def _portions(self, reach_micros: int) -> Iterator[done.ArrearsPortion]:
-        for usage_event_id, owed_micros in list(self.arrears.items())[:PORTIONS_PER_EVENT_MAX]:
+        for charge_event_id, owed_micros in islice(self.arrears.items(), PORTIONS_PER_EVENT_MAX):
             if reach_micros == 0:
                 return
             portion_micros = min(owed_micros, reach_micros)
-            yield done.ArrearsPortion(usage_event_id, portion_micros)
+            yield done.ArrearsPortion(charge_event_id, portion_micros)
             reach_micros -= portion_micros

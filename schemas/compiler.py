@@ -121,9 +121,24 @@ class _Source:
 
     def item_of(self, array: Node) -> Node:
         item = self.resolve(array["items"])
-        if not _takes_space(item):
+        if not self._takes_space(item):
             raise UnsupportedSchema("an array of items that may be empty")
         return item
+
+    def _takes_space(self, node: Node, seen: tuple[str, ...] = ()) -> bool:
+        """Whether every value of that schema has at least one byte."""
+        node = self.resolve(node)
+        kind = kind_of(node)
+        if kind == "record" and node["name"] not in seen:
+            seen = (*seen, node["name"])
+            return any(self._takes_space(field["type"], seen) for field in node["fields"])
+        return kind != "record" and kind != "null" and (kind != "fixed" or node["size"] > 0)
+
+    def optional(self, union: Node) -> Node:
+        """What a union holds beside null, the only kind of union there is but for the body's."""
+        if len(union) != 2 or union[0] != "null":
+            raise UnsupportedSchema('a union other than ["null", x]')
+        return union[1]
 
     def build(self, entry: str) -> Callable[..., Any]:
         code = compile("\n".join(self.lines), f"<codec of {self.schema['name']}>", "exec")
@@ -256,11 +271,10 @@ class _DecoderSource(_Source):
         return var
 
     def _optional(self, depth: int, union: Node) -> str:
-        if len(union) != 2 or union[0] != "null":
-            raise UnsupportedSchema('a union other than ["null", x]')
+        other = self.optional(union)
         branch, var = self._long(depth), self.name("v")
         self.add(depth, f"if {branch} == 0: {var} = None", f"elif {branch} == 1:")
-        inner = self._read(depth + 1, union[1])
+        inner = self._read(depth + 1, other)
         self.add(depth + 1, f"{var} = {inner}")
         self.add(depth, f"else: raise no_branch({branch})")
         return var
@@ -335,11 +349,14 @@ class _EncoderSource(_Source):
         node = self.resolve(node)
         kind = kind_of(node)
         if kind == "union":
+            other = self.optional(node)
             self.add(depth, f"if {value} is None: w(b'\\0')", "else:", "    w(b'\\2')")
-            self._write(depth + 1, node[1], value)
+            self._write(depth + 1, other, value)
             return
-        if kind in ("long", "int"):
+        if kind == "long":
             self.add(depth, f"w(long({value}))")
+        elif kind == "int":
+            self.add(depth, f"w(integer({value}))")
         elif kind == "boolean":
             self.add(depth, f"w(b'\\1' if {value} else b'\\0')")
         elif kind == "string":
@@ -355,6 +372,8 @@ class _EncoderSource(_Source):
             self.add(depth, f"w({self.constant('E', table)}[{value}])")
         elif kind == "array":
             self._array(depth, node, value)
+        elif kind != "record":
+            raise UnsupportedSchema(f"type {kind} is not used on our topics")
         elif node["name"] == self.spliced:
             self.add(depth, "if spliced is not None: w(spliced)", "else:")
             self._fields(depth + 1, node, value)
@@ -366,8 +385,3 @@ class _EncoderSource(_Source):
         self.add(depth, f"if {value}:", f"    w(long(len({value})))", f"    for {var} in {value}:")
         self._write(depth + 2, item, var)
         self.add(depth, "w(b'\\0')")
-
-
-def _takes_space(node: Node) -> bool:
-    """Whether every value of that schema has at least one byte."""
-    return bool(node["fields"]) if kind_of(node) == "record" else node != "null"

@@ -8,6 +8,7 @@ from ledger.errors import UnreadableInput
 BOOLEAN: Final = (False, True)
 """Indexed by the byte; any other byte raises IndexError."""
 
+_INT_MAX: Final = 2**31
 _LONG_MAX: Final = 2**63
 _CACHED_MAX: Final = 65_536
 
@@ -97,6 +98,12 @@ def _varint(z: int) -> bytes:
         z >>= 7
     out.append(z)
     return bytes(out)
+
+
+def integer(value: int) -> bytes:
+    """A number of 32 bits; AssertionError beyond them, as a reader would refuse it."""
+    assert -_INT_MAX <= value < _INT_MAX, "an int has 32 bits"
+    return long(value)
 
 
 def text(value: str) -> bytes:

@@ -1,0 +1,68 @@
+"""What must hold of a wallet after every step, whatever was asked of it (RELIABILITY)."""
+
+from collections.abc import Iterable
+
+from ledger.events import (
+    BalanceAdjusted,
+    CallCharged,
+    CreditGranted,
+    Event,
+    TopUpSettled,
+    WalletEvent,
+)
+from ledger.wallet import Wallet
+
+
+def check_figures(wallet: Wallet) -> None:
+    """Invariant 1, and that each figure is the sum of what it stands for."""
+    assert wallet.funds_micros >= 0
+    assert wallet.held_micros >= 0
+    assert wallet.arrears_micros >= 0
+    assert wallet.credit_used_micros >= 0
+    assert wallet.arrears_micros == 0 or wallet.available_micros <= 0
+    assert wallet.funds_micros == sum(wallet.unspent.values())
+    assert wallet.held_micros == sum(wallet.holds.values())
+    assert wallet.arrears_micros == sum(wallet.arrears.values())
+    assert all(micros > 0 for micros in (*wallet.unspent.values(), *wallet.arrears.values()))
+
+
+def check_spend_is_covered(wallet: Wallet, available_before_micros: int) -> None:
+    """No accepted spend takes `available` below 0; it may stay below where a limit was lowered."""
+    assert wallet.available_micros >= min(0, available_before_micros)
+
+
+def check_money_is_conserved(wallet: Wallet, events: Iterable[Event]) -> None:
+    """Invariant 2, as far as movements exist: what came in less what was charged is what is there.
+
+    `events` are all of this wallet's.
+    """
+    came_in = sum(
+        event.amount_micros
+        for event in events
+        if isinstance(event, TopUpSettled | CreditGranted | BalanceAdjusted)
+    )
+    charged = sum(
+        event.amount_micros
+        for event in events
+        if isinstance(event, CallCharged) and not event.is_simulated
+    )
+    assert came_in - charged == wallet.balance_micros - wallet.arrears_micros
+
+
+def check_simulated_moves_nothing(events: Iterable[Event]) -> None:
+    """Invariant 6, by what the event itself says was drawn."""
+    simulated = [e for e in events if isinstance(e, CallCharged) and e.is_simulated]
+    assert all(e.paid_micros == 0 and e.arrears_micros == 0 for e in simulated)
+
+
+def check_sequence(wallet: Wallet, events: Iterable[WalletEvent]) -> None:
+    """Invariant 4: no gap and no repeat, and the wallet stands where its last event does."""
+    places = [event.originator_version for event in events]
+    assert places == list(range(1, len(places) + 1))
+    assert wallet.version == len(places)
+
+
+def check_payments_credited_once(events: Iterable[Event]) -> None:
+    """Invariant 8, as far as payments exist."""
+    payments = [event.payment_id for event in events if isinstance(event, TopUpSettled)]
+    assert len(payments) == len(set(payments))

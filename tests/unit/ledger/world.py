@@ -1,0 +1,203 @@
+"""A partition outside Kafka: inputs go in, values of its log come out, batch by batch.
+
+It keeps what a broker would keep (inputs with their append times and watermarks, the log's bytes),
+so that the same inputs can be decided again in other batches, and the log be replayed.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from ledger.commands import Reply
+from ledger.decide import Decision, Input, Rules, decide
+from ledger.events import BatchCommitted, Event, ProjectOpened, TermsSet, WalletEvent
+from ledger.partition import DueHold, Overlay, PartitionState
+from ledger.wallet import Wallet
+from schemas.chain import Chains
+from schemas.codec import wallet_events
+from tests.unit.ledger import invariants
+
+LOG: Final = "log-0"
+
+
+class Arrived(NamedTuple):
+    """An input, and how far usage had been read when a tick among its batch was decided."""
+
+    item: Input
+    usage_read_to_ms: int
+
+
+class Partition:
+    """The deciding side: state, log and what was answered."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.state = PartitionState(LOG)
+        self.chains = Chains(LOG)
+        self.log: list[bytes] = []
+        self.events: list[Event] = []
+        self.replies: list[tuple[Input, Reply]] = []
+        self.followed: dict[str, Wallet] = {}
+        self.counted: Counter[str] = Counter()
+
+    @property
+    def wallet_values(self) -> list[bytes]:
+        """What must not depend on how inputs were cut into batches."""
+        return [
+            value
+            for value, event in zip(self.log, self.events, strict=True)
+            if not isinstance(event, BatchCommitted)
+        ]
+
+    def events_of(self, tenant_id: str) -> list[WalletEvent]:
+        return [
+            event
+            for event in self.events
+            if isinstance(event, WalletEvent) and event.originator_id == tenant_id
+        ]
+
+    def take(self, arrived: Sequence[Arrived]) -> None:
+        """Decide all of them, in as many batches as the rules' limits need; one watermark."""
+        left = list(arrived)
+        watermark_ms = arrived[0].usage_read_to_ms
+        while left or self.state.draining is not None:
+            batch = [one.item for one in left]
+            # A batch whose transaction is aborted leaves nothing behind: decided again, it is alike.
+            aborted = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules)
+            decision = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules)
+            assert (aborted.events, aborted.replies) == (decision.events, decision.replies)
+            self._commit(decision, batch, watermark_ms)
+            del left[: decision.consumed]
+
+    def _commit(self, decision: Decision, batch: Sequence[Input], watermark_ms: int) -> None:
+        self._check_outcomes(decision)
+        self._check_spends(decision.events)
+        footer = _footer(decision, watermark_ms)
+        decision.overlay.note(footer)
+        heads: dict[str, bytes] = {}
+        self.log += [self.chains.encode(event, heads, None) for event in (*decision.events, footer)]
+        decision.overlay.merge()
+        self.chains.advance(heads)
+        self.events += [*decision.events, footer]
+        self.replies += [(batch[index], reply) for index, reply in decision.replies]
+        self.counted["consumed"] += decision.consumed
+        self.counted["repeats"] += decision.repeats
+        self.counted["ticks"] += decision.ticks
+        self.counted["dead letters"] += len(decision.dead_letters)
+        self.counted["batches"] += 1
+        self.counted["batches that stopped in a tick"] += decision.overlay.draining is not None
+
+    def _check_outcomes(self, decision: Decision) -> None:
+        """Invariant 3: one outcome for every input but repeats and ticks, and within the limits."""
+        outcomes = sum(_is_outcome(event) for event in decision.events)
+        uncounted = decision.repeats + decision.ticks + len(decision.dead_letters)
+        assert decision.consumed == outcomes + uncounted
+        outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
+        assert outputs <= self.rules.outputs_max
+
+    def _check_spends(self, events: Iterable[Event]) -> None:
+        """Invariant 1, event by event, on wallets that only follow the log."""
+        for event in events:
+            if isinstance(event, WalletEvent):
+                wallet = self.followed.setdefault(
+                    event.originator_id, Wallet.of(event.originator_id, 0)
+                )
+                available_before_micros = wallet.available_micros
+                wallet.apply(event)
+                if not isinstance(event, TermsSet):
+                    invariants.check_spend_is_covered(wallet, available_before_micros)
+
+    def check(self) -> None:
+        """All that must hold between two batches."""
+        for tenant_id, wallet in self.state.wallets.items():
+            events = self.events_of(tenant_id)
+            invariants.check_figures(wallet)
+            invariants.check_money_is_conserved(wallet, events)
+            invariants.check_simulated_moves_nothing(events)
+            invariants.check_sequence(wallet, events)
+            invariants.check_payments_credited_once(events)
+            assert _facts_of(self.followed[tenant_id]) == _facts_of(wallet)
+
+
+def in_batches(arrived: Sequence[Arrived], sizes: Iterator[int]) -> Iterator[list[Arrived]]:
+    """Cut inputs into batches of those sizes, and wherever the watermark changes."""
+    batch: list[Arrived] = []
+    size = next(sizes)
+    for one in arrived:
+        if batch and (len(batch) >= size or batch[0].usage_read_to_ms != one.usage_read_to_ms):
+            yield batch
+            batch, size = [], next(sizes)
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def replayed(log: Sequence[bytes]) -> PartitionState:
+    """The state that a log's bytes fold to, read as the next owner of the partition reads them."""
+    state = PartitionState(LOG)
+    overlay = Overlay(state)
+    for value in log:
+        event, _ = wallet_events.decode(value)
+        overlay.replay(event)
+        if isinstance(event, BatchCommitted):
+            overlay.merge()
+            overlay = Overlay(state)
+    return state
+
+
+def facts(state: PartitionState) -> dict[str, object]:
+    """All of a state that a later decision can depend on."""
+    card = state.cards.in_force(state.now_ms)
+    return {
+        "now": state.now_ms,
+        "sequence": state.sequence,
+        "draining": state.draining,
+        "wallets": {tenant_id: _facts_of(wallet) for tenant_id, wallet in state.wallets.items()},
+        "usage ids": state.usage_hashes,
+        "commands": state.commands,
+        "holds named by usage": state.holds_named_by_usage,
+        "due holds": [due for due in state.due_holds if _is_open(state, due)],
+        "card": card and (card.card_id, card.version, card.lines),
+    }
+
+
+def _facts_of(wallet: Wallet) -> dict[str, object]:
+    """Every attribute, and of what is kept in an order also the order."""
+    own = {name: value for name, value in vars(wallet).items() if not name.startswith("_")}
+    own["version"] = wallet.version
+    own["in order"] = [list(wallet.unspent.items()), list(wallet.arrears.items())]
+    return own
+
+
+def _is_open(state: PartitionState, due: DueHold) -> bool:
+    return due.hold_id in state.wallets[due.tenant_id].holds
+
+
+def _is_outcome(event: Event) -> bool:
+    if isinstance(event, ProjectOpened) and event.seen_in_passing:
+        return False
+    return isinstance(event, WalletEvent) and event.answers
+
+
+def _footer(decision: Decision, watermark_ms: int) -> BatchCommitted:
+    overlay = decision.overlay
+    return BatchCommitted(
+        originator_id="",
+        originator_version=overlay.sequence + 1,
+        event_id=f"{LOG}:{overlay.sequence + 1}",
+        occurred_at_ms=overlay.now_ms,
+        recorded_at_ms=overlay.now_ms,
+        input_id="",
+        input_hash=bytes(16),
+        actor="ledger",
+        positions=(),
+        usage_read_to_ms=watermark_ms,
+        events=len(decision.events),
+        dead_letters=len(decision.dead_letters),
+        repeats=decision.repeats,
+        ticks=decision.ticks,
+        draining=overlay.draining,
+        batch_hash=bytes(32),
+        code_version="0",
+        configuration_version="0",
+    )

@@ -1,0 +1,138 @@
+"""The other side of the wire: fastavro with the published `.avsc`, and plain views of objects.
+
+`logicalType` is taken out of the schemas here, so that times stay numbers, also where they are
+beyond what a `datetime` can show.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, Final, cast
+
+import fastavro
+import msgspec
+from fastavro.types import Schema as FastavroSchema
+
+from ledger.commands import Command
+from ledger.events import Event
+from schemas.catalogue import catalogue, latest
+from schemas.codec import (
+    EVENT_ATTRIBUTES,
+    PREFIX_SIZE,
+    asked,
+    calls,
+    dead_letters,
+    replies,
+    wallet_events,
+)
+from tests.unit.schemas.examples import PREV
+
+TOPICS: Final = tuple(sorted({schema.topic for schema in catalogue()}))
+NAMESPACE: Final = "aitelier.ledger"
+_CODECS: Final[dict[str, Any]] = {
+    "usage.calls": calls,
+    "wallet.commands": asked,
+    "wallet.replies": replies,
+    "ledger.dlq": dead_letters,
+}
+# fastavro's own types are incomplete.
+fastavro_read = cast("Callable[..., Any]", fastavro.schemaless_reader)
+_write = cast("Callable[..., None]", fastavro.schemaless_writer)
+_FIELDS: Final = {attribute: field for field, attribute in EVENT_ATTRIBUTES.items()}
+
+
+def without_logical_types(node: Any) -> Any:
+    """A parsed `.avsc` in which a time is a plain long."""
+    if isinstance(node, dict):
+        json_object = cast("dict[str, Any]", node)
+        if "logicalType" in json_object:
+            return json_object["type"]
+        return {key: without_logical_types(value) for key, value in json_object.items()}
+    if isinstance(node, list):
+        return [without_logical_types(item) for item in cast("list[Any]", node)]
+    return node
+
+
+def objects(node: Any) -> Iterator[dict[str, Any]]:
+    """Every JSON object within a parsed schema: records, fields, enums and all else."""
+    if isinstance(node, dict):
+        json_object = cast("dict[str, Any]", node)
+        yield json_object
+        for value in json_object.values():
+            yield from objects(value)
+    elif isinstance(node, list):
+        for item in cast("list[Any]", node):
+            yield from objects(item)
+
+
+PLAIN: Final[dict[str, FastavroSchema]] = {
+    topic: fastavro.parse_schema(without_logical_types(latest(topic).parsed)) for topic in TOPICS
+}
+PREFIXES: Final = {
+    topic: b"\0" + latest(topic).schema_id.to_bytes(PREFIX_SIZE - 1, "big") for topic in TOPICS
+}
+
+
+def write(topic: str, value: Any) -> bytes:
+    """The value's bytes as fastavro makes them, in the wire format."""
+    buffer = io.BytesIO(PREFIXES[topic])
+    buffer.seek(0, io.SEEK_END)
+    _write(buffer, PLAIN[topic], value)
+    return buffer.getvalue()
+
+
+def read(topic: str, value: bytes) -> Any:
+    """What fastavro reads: plain values, a union's record as its name and fields."""
+    payload = io.BytesIO(value[PREFIX_SIZE:])
+    # A union tells which record it holds only where it has several, as `body` does.
+    return fastavro_read(
+        payload, PLAIN[topic], return_record_name=True, return_record_name_override=True
+    )
+
+
+def encode(topic: str, value: Any) -> bytes:
+    """The value's bytes as ours."""
+    if topic == "wallet.events":
+        return wallet_events.encode(value, PREV)
+    encoded: bytes = _CODECS[topic].encode(value)
+    return encoded
+
+
+def decode(topic: str, value: bytes) -> Any:
+    """Our object; an event with its `prev`."""
+    return (wallet_events if topic == "wallet.events" else _CODECS[topic]).decode(value)
+
+
+def encode_again(topic: str, decoded: Any) -> bytes:
+    """The bytes of what `decode` returned."""
+    if topic == "wallet.events":
+        return wallet_events.encode(*decoded)
+    return encode(topic, decoded)
+
+
+def plain(topic: str, decoded: Any) -> Any:
+    """What `decode` returned, in the form in which `read` returns it."""
+    if topic == "wallet.events":
+        event, prev = decoded
+        return _with_body(event, Event, {"prev": prev})
+    if topic == "wallet.commands":
+        return _with_body(decoded, Command, {})
+    return _plain(decoded)
+
+
+def _with_body(value: msgspec.Struct, base: type[msgspec.Struct], beside: dict[str, Any]) -> Any:
+    """The fields of the base around, the others in the body."""
+    fields = _plain(value)
+    around = {_FIELDS.get(name, name) for name in base.__struct_fields__}
+    envelope = {name: field for name, field in fields.items() if name in around}
+    body = {name: field for name, field in fields.items() if name not in around}
+    return envelope | beside | {"body": (f"{NAMESPACE}.{type(value).__name__}", body)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        names = type(value).__struct_fields__
+        return {_FIELDS.get(name, name): _plain(getattr(value, name)) for name in names}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in cast("tuple[object, ...]", value)]
+    return value.name if isinstance(value, Enum) else value
