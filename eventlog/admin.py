@@ -1,0 +1,169 @@
+"""Questions to the broker's administration, with types that the library's own client lacks."""
+
+# The library exports these names without declaring so, and its futures say not what they hold.
+# pyright: reportPrivateImportUsage=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TypeVar, cast
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AdminClient,
+    ConfigEntry,
+    ConfigResource,
+    ListOffsetsResultInfo,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+    TopicDescription,
+)
+
+from eventlog.errors import LogUnavailable
+from eventlog.settings import KafkaSettings, any_client
+
+PATIENCE_S = 30.0
+RETRY_S = 0.05
+
+PASSING = {
+    "NOT_LEADER_FOR_PARTITION",
+    "LEADER_NOT_AVAILABLE",
+    "NOT_COORDINATOR",
+    "COORDINATOR_NOT_AVAILABLE",
+    "COORDINATOR_LOAD_IN_PROGRESS",
+    "UNSTABLE_OFFSET_COMMIT",
+    "_TRANSPORT",
+    "_TIMED_OUT",
+}
+"""A partition or group is on its way to another broker, or was just made."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Place = tuple[str, int]
+"""A partition of a topic, by the broker's name."""
+
+
+def error_of(exception: KafkaException) -> KafkaError:
+    """What the library hides in its exception."""
+    return cast(KafkaError, exception.args[0])
+
+
+class Admin:
+    """One connection to the broker's administration; threads may share one.
+
+    Every method raises LogUnavailable when the broker has no answer within `patience_s`, and
+    KafkaException when the answer is no.
+    """
+
+    def __init__(self, kafka: KafkaSettings, patience_s: float = PATIENCE_S) -> None:
+        self._client = AdminClient(any_client(kafka))
+        self._patience_s = patience_s
+
+    def create(self, topics: Sequence[NewTopic]) -> list[str]:
+        """Make the topics that do not exist; the names of those made."""
+
+        def ask() -> dict[str, Future[None]]:
+            return self._client.create_topics(list(topics), operation_timeout=self._patience_s)
+
+        return list(self._answers(ask, besides=KafkaError.TOPIC_ALREADY_EXISTS))
+
+    def describe(self, names: Iterable[str]) -> dict[str, TopicDescription]:
+        """The topics that exist, by name."""
+        asked = TopicCollection(list(names))
+
+        def ask() -> dict[str, Future[TopicDescription]]:
+            return self._client.describe_topics(asked)
+
+        return self._answers(ask, besides=KafkaError.UNKNOWN_TOPIC_OR_PART)
+
+    def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Every setting in force of topics that exist, by topic."""
+        asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+
+        def ask() -> dict[ConfigResource, Future[dict[str, ConfigEntry]]]:
+            return self._client.describe_configs(asked) if asked else {}
+
+        return {
+            resource.name: {name: str(entry.value) for name, entry in entries.items()}
+            for resource, entries in self._answers(ask).items()
+        }
+
+    def starts(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The first offset each partition still has."""
+        earliest = cast(OffsetSpec, OffsetSpec.earliest())
+        return self._offsets(places, earliest, IsolationLevel.READ_COMMITTED)
+
+    def committed_ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The last stable offset: where an unfinished transaction begins, or the end."""
+        latest = cast(OffsetSpec, OffsetSpec.latest())
+        return self._offsets(places, latest, IsolationLevel.READ_COMMITTED)
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The high watermark: records of unfinished transactions count."""
+        latest = cast(OffsetSpec, OffsetSpec.latest())
+        return self._offsets(places, latest, IsolationLevel.READ_UNCOMMITTED)
+
+    def group_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
+        """What a group committed; a partition for which it has nothing is left out."""
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
+
+        def ask() -> dict[str, Future[ConsumerGroupTopicPartitions]]:
+            return self._client.list_consumer_group_offsets([asked], require_stable=True)
+
+        return {
+            (found.topic, found.partition): found.offset
+            for answer in self._answers(ask).values()
+            for found in answer.topic_partitions or []
+            if found.offset >= 0
+        }
+
+    def _offsets(
+        self, places: Iterable[Place], which: OffsetSpec, isolation: IsolationLevel
+    ) -> dict[Place, int]:
+        asked = {TopicPartition(*place): which for place in places}
+
+        def ask() -> dict[TopicPartition, Future[ListOffsetsResultInfo]]:
+            return self._client.list_offsets(asked, isolation_level=isolation) if asked else {}
+
+        return {
+            (place.topic, place.partition): answer.offset
+            for place, answer in self._answers(ask).items()
+        }
+
+    def _answers(
+        self, ask: Callable[[], Mapping[K, Future[V]]], besides: int = KafkaError.NO_ERROR
+    ) -> dict[K, V]:
+        """All answers, without those that are the error `besides`; asks again while that helps."""
+        give_up_s = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return _collect(ask(), besides, give_up_s)
+            except KafkaException as exception:
+                if error_of(exception).name() not in PASSING:
+                    raise
+                if time.monotonic() > give_up_s:
+                    raise LogUnavailable(str(exception)) from exception
+            time.sleep(RETRY_S)
+
+
+def _collect(futures: Mapping[K, Future[V]], besides: int, give_up_s: float) -> dict[K, V]:
+    answers: dict[K, V] = {}
+    for asked, future in futures.items():
+        try:
+            answers[asked] = future.result(max(0, give_up_s - time.monotonic()))
+        except TimeoutError as error:
+            raise LogUnavailable(f"no answer about {asked}") from error
+        except KafkaException as exception:
+            if error_of(exception).code() != besides:
+                raise
+    return answers

@@ -1,0 +1,343 @@
+"""The loop that waits: shares partitions out, feeds those it serves, commits side by side.
+
+What it drives decides, and never waits. One thread polls, routes and decides; take-overs and
+commits, which wait for the broker, have small pools of their own.
+"""
+
+import time
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from operator import methodcaller
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from eventlog.admin import Admin
+from eventlog.arrivals import poll_batch, sort_out
+from eventlog.errors import ClaimLost, LogTruncated, LogUnavailable, PartitionRefused, StopProcess
+from eventlog.logic import LogicFactory, Observer
+from eventlog.records import InputRecord
+from eventlog.served import BATCH_INPUTS_MAX, ServedPartition
+from eventlog.settings import KafkaSettings, assigned_consumer, group_consumer
+from eventlog.takeover import TakenOver, TakeOver, Wiring
+from service.logs import log
+from service.signals import Stop
+
+COMMITTERS = 4
+TAKE_OVERS = 4
+
+POLL_RECORDS = 2_000
+WAITING_MAX = 2 * BATCH_INPUTS_MAX
+"""No more usage is polled beyond this, unless some partition has none to decide."""
+PAUSE_ABOVE = 4 * BATCH_INPUTS_MAX
+RESUME_BELOW = BATCH_INPUTS_MAX
+
+COMMANDS_HEAD_START_S = 0.1
+"""Partitions with commands come first, but not for ever."""
+
+IDLE_S = 0.005
+COMMITTING_S = 0.001
+ENDS_EVERY_S = 0.1
+BRIEF_S = 2.0
+"""How long the loop itself may wait for an answer."""
+LAG_EVERY_S = 5.0
+
+_topic = methodcaller("topic")
+_partition = methodcaller("partition")
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """A partition as the group gave it to this process; given again, it is another."""
+
+    number: int
+    group: object
+    """The group's metadata of that moment: later ones would pass the fence for anyone's."""
+    began_s: float
+
+
+class Driver:
+    """Serves the partitions that the group gives this process."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        wiring: Wiring,
+        factory: LogicFactory,
+        stop: Stop,
+        observer: Observer | None = None,
+    ) -> None:
+        self._kafka = kafka
+        self._wiring = wiring
+        self._factory = factory
+        self._stop = stop
+        self._observer = observer or Observer()
+        self._admin = Admin(kafka)
+        self._brief_admin = Admin(kafka, BRIEF_S)
+        group = kafka.group(wiring.app)
+        self._usage = Consumer(group_consumer(kafka, group))
+        self._commands = Consumer(assigned_consumer(kafka, group))
+        self._committers = ThreadPoolExecutor(COMMITTERS, "committer")
+        self._takers = ThreadPoolExecutor(TAKE_OVERS, "take-over")
+        self._held: dict[int, Assignment] = {}
+        self._taking: dict[int, tuple[Assignment, Future[TakenOver]]] = {}
+        self._served: dict[int, ServedPartition] = {}
+        self._paused: set[int] = set()
+        self._failure: Exception | None = None
+        self._busy = False
+        self._ends_asked_s = 0.0
+        self._lag_told_s = 0.0
+
+    def run(self) -> None:
+        """Serve until told to stop, then hand over cleanly.
+
+        Raises StopProcess when it can no longer know what the log holds; whatever else it raises
+        is a mistake in a program. The process must exit in any case.
+        """
+        names = [self._kafka.topic(topic) for topic in self._wiring.usage]
+        try:
+            self._usage.subscribe(
+                names, on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
+            )
+            while not self._stop:
+                self._turn()
+            self._hand_over()
+        except (KafkaException, LogTruncated) as error:
+            raise StopProcess(str(error)) from error
+        finally:
+            self._close()
+
+    def _turn(self) -> None:
+        self._observer.turned()
+        commands = self._route(poll_batch(self._commands, POLL_RECORDS, self._patience_s))
+        if commands:
+            self._ask_ends()
+        usage = self._wants_usage and self._route(poll_batch(self._usage, POLL_RECORDS, 0))
+        if self._failure is not None:
+            raise self._failure
+        self._busy = any([commands, usage, self._finish_take_overs(), self._settle()])
+        # One partition in a turn: commands that arrive meanwhile wait for one step at most.
+        self._busy |= self._start_one()
+        self._tell_lag()
+
+    # What arrives.
+
+    @property
+    def _patience_s(self) -> float:
+        if self._busy:
+            return 0
+        return COMMITTING_S if any(s.batch for s in self._served.values()) else IDLE_S
+
+    @property
+    def _wants_usage(self) -> bool:
+        waiting = [len(served.usage) for served in self._served.values() if not served.batch]
+        return 0 in waiting or sum(len(s.usage) for s in self._served.values()) < WAITING_MAX
+
+    def _route(self, messages: list[Message]) -> bool:
+        """Queue records at their partitions, each partition's in order; whether there were any."""
+        records, ends = sort_out(messages)
+        for name, of_topic in groupby(records, _topic):
+            for number, run in groupby(of_topic, _partition):
+                served = self._served.get(number)
+                if served is not None:
+                    self._queue(served, name, list(run))
+        for end in ends:
+            if end.partition() in self._served:
+                self._served[end.partition()].see_end(end.topic(), end.offset())
+        return bool(records)
+
+    def _queue(self, served: ServedPartition, name: str, records: list[InputRecord]) -> None:
+        try:
+            served.arrive(name, records)
+        except PartitionRefused as why:
+            self._refuse(served.number, why)
+        else:
+            self._pause_or_resume(served)
+
+    def _ask_ends(self) -> None:
+        """Where usage ends now, after the commands just polled: lets a tick expire what is due."""
+        if time.monotonic() < self._ends_asked_s + ENDS_EVERY_S:
+            return
+        self._ends_asked_s = time.monotonic()
+        try:
+            ends = self._brief_admin.ends(
+                (p.topic, p.partition) for p in self._places(self._served)
+            )
+        except (KafkaException, LogUnavailable):
+            # The watermark stays where it is.
+            return
+        for (name, number), end in ends.items():
+            self._served[number].ask_end(name, end)
+
+    # Batches.
+
+    def _start_one(self) -> bool:
+        ready = [served for served in self._served.values() if served.ready]
+        if not ready:
+            return False
+        served = min(ready, key=_rank)
+        served.start(self._committers)
+        self._pause_or_resume(served)
+        return True
+
+    def _settle(self) -> bool:
+        ended = [s for s in self._served.values() if s.batch and s.batch.end.done()]
+        for served in ended:
+            served.settle()
+        return bool(ended)
+
+    def _pause_or_resume(self, served: ServedPartition) -> None:
+        """Fetch no more for a partition that falls far behind; the others share its queue."""
+        number, places = served.number, self._places([served.number])
+        if number not in self._paused and len(served.usage) > PAUSE_ABOVE:
+            self._usage.pause(places)
+            self._paused.add(number)
+        elif number in self._paused and len(served.usage) < RESUME_BELOW:
+            self._usage.resume(places)
+            self._paused.discard(number)
+
+    # Partitions come and go.
+
+    def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        with self._flagging():
+            group = consumer.consumer_group_metadata()
+            # Nothing is read until the partition is taken over, but a first fetch may be under way
+            # before the pause: from an offset that exists.
+            starts = self._brief_admin.starts((place.topic, place.partition) for place in places)
+            consumer.incremental_assign(
+                [TopicPartition(*place, offset) for place, offset in starts.items()]
+            )
+            consumer.pause(places)
+            numbers = sorted({place.partition for place in places})
+            if len(places) != len(numbers) * len(self._wiring.usage):
+                raise StopProcess(f"usage topics are not assigned together: {places}")
+            for number in numbers:
+                self._take_over(Assignment(number, group, time.monotonic()))
+
+    def _revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        with self._flagging():
+            try:
+                for number in {place.partition for place in places}:
+                    self._release(number)
+            finally:
+                consumer.incremental_unassign(places)
+
+    @contextmanager
+    def _flagging(self) -> Generator[None, None, None]:
+        """A callback that raised would be forgotten, and its partitions delivered anyway."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001
+            self._failure = self._failure or error
+
+    def _take_over(self, assignment: Assignment) -> None:
+        number = assignment.number
+        self._held[number] = assignment
+        take_over = TakeOver(
+            self._kafka,
+            self._wiring,
+            self._factory,
+            number,
+            lambda: self._held.get(number) is assignment,
+            self._admin,
+        )
+        earlier = [self._taking[number][1]] if number in self._taking else []
+
+        def run() -> TakenOver:
+            # An earlier attempt of this process, given up meanwhile, must not fence this one.
+            wait(earlier)
+            return take_over.run()
+
+        self._taking[number] = (assignment, self._takers.submit(run))
+
+    def _finish_take_overs(self) -> bool:
+        done = [number for number, (_, taken) in self._taking.items() if taken.done()]
+        for number in done:
+            assignment, taken = self._taking.pop(number)
+            try:
+                self._serve(assignment, taken.result())
+            except ClaimLost:
+                continue
+            except PartitionRefused as why:
+                self._refuse(number, why)
+        return bool(done)
+
+    def _serve(self, assignment: Assignment, taken: TakenOver) -> None:
+        number = assignment.number
+        if self._held.get(number) is not assignment:
+            return
+        served = ServedPartition(taken, self._wiring, assignment.group, self._observer)
+        self._served[number] = served
+        at = {self._kafka.topic(topic): offset for topic, offset in taken.positions.items()}
+        commands = self._kafka.topic(self._wiring.commands)
+        self._commands.incremental_assign([TopicPartition(commands, number, at[commands])])
+        places = self._places([number])
+        for place in places:
+            self._usage.seek(TopicPartition(place.topic, number, at[place.topic]))
+        self._usage.resume(places)
+        seconds = time.monotonic() - assignment.began_s
+        log(partition=number, seconds=round(seconds, 3)).info("partition taken over", **at)
+        self._observer.took_over(number, seconds)
+
+    def _refuse(self, number: int, why: PartitionRefused) -> None:
+        """Stop serving a partition that stays assigned: serving it could lose or double money."""
+        self._drop(number)
+        self._usage.pause(self._places([number]))
+        log(partition=number).error("partition refused", reason=str(why))
+        self._observer.refused(number, str(why))
+
+    def _release(self, number: int) -> None:
+        """Let go of a partition; whoever comes next fences this process anyway."""
+        self._held.pop(number, None)
+        self._drop(number)
+        log(partition=number).info("partition released")
+        self._observer.released(number)
+
+    def _drop(self, number: int) -> None:
+        self._paused.discard(number)
+        served = self._served.pop(number, None)
+        if served is None:
+            return
+        commands = self._kafka.topic(self._wiring.commands)
+        self._commands.incremental_unassign([TopicPartition(commands, number)])
+        served.settle()
+
+    def _places(self, numbers: Iterable[int]) -> list[TopicPartition]:
+        """Partitions of all usage topics."""
+        names = [self._kafka.topic(topic) for topic in self._wiring.usage]
+        return [TopicPartition(name, number) for number in numbers for name in names]
+
+    def _tell_lag(self) -> None:
+        if time.monotonic() < self._lag_told_s + LAG_EVERY_S:
+            return
+        self._lag_told_s = time.monotonic()
+        for number, served in self._served.items():
+            for topic, progress in served.progress.items():
+                consumer = self._commands if topic == self._wiring.commands else self._usage
+                place = TopicPartition(self._kafka.topic(topic), number)
+                _, end = consumer.get_watermark_offsets(place, cached=True)
+                # Negative until the first answer to a fetch.
+                self._observer.lag(number, topic, max(0, end - progress.decided))
+
+    # The end.
+
+    def _hand_over(self) -> None:
+        """Finish what is in flight; leaving the group then gives the partitions to others."""
+        for served in self._served.values():
+            served.settle()
+
+    def _close(self) -> None:
+        # Take-overs look at this and give up.
+        self._held.clear()
+        self._takers.shutdown(wait=False, cancel_futures=True)
+        self._usage.close()
+        self._commands.close()
+        self._committers.shutdown()
+        self._takers.shutdown()
+
+
+def _rank(served: ServedPartition) -> float:
+    """The lower, the earlier: who waited longest, commands with a head start."""
+    return served.started_s - (COMMANDS_HEAD_START_S if served.commands else 0)

@@ -1,0 +1,106 @@
+"""Reading the log without a group: one partition to its end, or several as they grow.
+
+Only committed records are seen, and every position is a number: nothing is skipped by a default.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, TopicPartition
+
+from eventlog.admin import Admin
+from eventlog.arrivals import poll_batch, sort_out
+from eventlog.errors import LogTruncated, LogUnavailable
+from eventlog.records import InputRecord
+from eventlog.settings import KafkaSettings, assigned_consumer
+
+BATCH_RECORDS = 2_000
+SILENCE_S_MAX = 60.0
+
+
+def read_to_end(
+    kafka: KafkaSettings, topic: str, partition: int, start: int = 0
+) -> Iterator[InputRecord]:
+    """The records from `start` to where the log ends when reading begins.
+
+    Raises LogTruncated if the log does not hold them all, LogUnavailable after a long silence.
+    """
+    return chain.from_iterable(read_batches(kafka, topic, partition, start))
+
+
+def read_batches(
+    kafka: KafkaSettings, topic: str, partition: int, start: int = 0
+) -> Iterator[list[InputRecord]]:
+    """The same, in batches as they arrive; one may be empty, so that the caller can look up."""
+    with Follower(kafka, topic, {partition: start}) as log:
+        end = log.ends[partition]
+        heard_s = time.monotonic()
+        while log.positions[partition] < end:
+            before = log.positions[partition]
+            records = log.poll(BATCH_RECORDS, 0.5)
+            if records and records[-1].offset() >= end:
+                records = [record for record in records if record.offset() < end]
+            yield records
+            if log.positions[partition] > before:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > SILENCE_S_MAX:
+                raise LogUnavailable(f"{topic}/{partition}: nothing at {before}, before {end}")
+
+
+class Follower:
+    """Partitions of one topic from positions that the caller keeps, to their ends and beyond."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str, positions: Mapping[int, int]) -> None:
+        """Raises LogTruncated if a position lies outside what the log holds."""
+        self._topic = kafka.topic(topic)
+        self.positions = dict(positions)
+        """The next offset of each partition; past the last commit marker once it was all read."""
+        self.ends = self._ends_now(Admin(kafka))
+        """Where each partition ended when following began."""
+        self._consumer = Consumer(assigned_consumer(kafka, kafka.group("reader")))
+        self._consumer.assign(
+            [TopicPartition(self._topic, number, at) for number, at in positions.items()]
+        )
+
+    def poll(self, records_max: int, timeout_s: float) -> list[InputRecord]:
+        """The next records, each partition's in order; [] if none, or only an end, was reached."""
+        records, ends = sort_out(poll_batch(self._consumer, records_max, timeout_s))
+        for record in records:
+            self.positions[record.partition()] = record.offset() + 1
+        for end in ends:
+            self.positions[end.partition()] = end.offset()
+        return records
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Go on from another offset, as when a checkpoint was moved by someone else."""
+        self._consumer.seek(TopicPartition(self._topic, partition, offset))
+        self.positions[partition] = offset
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ends_now(self, admin: Admin) -> dict[int, int]:
+        places = [(self._topic, partition) for partition in self.positions]
+        starts, ends = admin.starts(places), admin.committed_ends(places)
+        for place in places:
+            asked = self.positions[place[1]]
+            if not starts[place] <= asked <= ends[place]:
+                raise LogTruncated(
+                    f"{place[0]}/{place[1]} holds offsets {starts[place]} to {ends[place]}, "
+                    f"and {asked} was asked for"
+                )
+        return {partition: ends[topic, partition] for topic, partition in places}

@@ -1,0 +1,31 @@
+"""What goes in and out of the log, without a wrapper per message: the hot path cannot pay for it.
+
+A consumed message is used as it is, through `InputRecord`; tests use a plain object.
+"""
+
+from typing import NamedTuple, Protocol
+
+Headers = list[tuple[str, bytes]]
+LibraryHeaders = list[tuple[str, str | bytes | None]]
+"""The same, as the library's types want it."""
+
+
+class InputRecord(Protocol):
+    """A record as read. Its topic is the broker's name; its time is (type, milliseconds)."""
+
+    def topic(self) -> str: ...
+    def partition(self) -> int: ...
+    def offset(self) -> int: ...
+    def key(self) -> bytes | None: ...
+    def value(self) -> bytes | None: ...
+    def headers(self) -> Headers | None: ...
+    def timestamp(self) -> tuple[int, int]: ...
+
+
+class Output(NamedTuple):
+    """A record to write. Its topic is the logical name; no headers are an empty list."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers

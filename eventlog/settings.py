@@ -1,0 +1,139 @@
+"""How this project talks to a cluster: where it is, what names it uses, every client's settings.
+
+Only what must differ from the library's defaults is set; several defaults are wrong for money.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+GENERATION = "g1"
+"""In every name: the number of partitions never changes within a generation."""
+
+RECORD_BYTES_MAX = 8 * 1024 * 1024
+"""The largest record of any topic, a dead letter that holds a whole input with its headers."""
+
+USAGE_BATCH_BYTES_MAX = 60_000
+"""Under the 64 KiB of a usage topic, whose `max.message.bytes` is about whole batches."""
+
+TRANSACTION_TIMEOUT_MS = 10_000
+DELIVERY_TIMEOUT_MS = 8_000
+"""Below the transaction's, so that a record's failure is known before the transaction dies."""
+
+ClientConfig = dict[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """A cluster; `prefix` separates environments on it, `extra` holds TLS and SASL settings."""
+
+    bootstrap_servers: str
+    prefix: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def topic(self, name: str) -> str:
+        """The broker's name of a topic: `wallet.events` is `prod.g1.wallet.events`."""
+        return f"{self.prefix}{GENERATION}.{name}"
+
+    def group(self, app: str) -> str:
+        """The group id of an app: `ledger.processor` is `prod.ledger.processor.g1`."""
+        return f"{self.prefix}{app}.{GENERATION}"
+
+    def transactional_id(self, app: str, partition: int) -> str:
+        """One for each partition, so that taking a partition over fences its previous owner."""
+        return f"{self.group(app)}.{partition}"
+
+
+def any_client(kafka: KafkaSettings) -> ClientConfig:
+    return {
+        **kafka.extra,
+        "bootstrap.servers": kafka.bootstrap_servers,
+        # A broker that was away is found again at once, not after the default ten seconds.
+        "reconnect.backoff.max.ms": 1_000,
+        # Warnings and worse: it writes to standard error by itself.
+        "log_level": 4,
+        # Otherwise every client offers its metrics to the broker.
+        "enable.metrics.push": False,
+    }
+
+
+def _any_producer(kafka: KafkaSettings) -> ClientConfig:
+    return {
+        **any_client(kafka),
+        "enable.idempotence": True,
+        "acks": "all",
+        # The default is not what Java's clients use: they would put most tenants elsewhere.
+        "partitioner": "murmur2_random",
+        "message.timeout.ms": DELIVERY_TIMEOUT_MS,
+        # The default 100 ms is paid on nearly every small transaction: 11 a second, not 250.
+        "retry.backoff.ms": 1,
+        "retry.backoff.max.ms": 5,
+    }
+
+
+def plain_producer(kafka: KafkaSettings) -> ClientConfig:
+    """For whoever publishes usage or commands: sent at once, each record acknowledged."""
+    return {
+        **_any_producer(kafka),
+        "linger.ms": 0,
+        "batch.size": USAGE_BATCH_BYTES_MAX,
+    }
+
+
+def transactional_producer(kafka: KafkaSettings, transactional_id: str) -> ClientConfig:
+    """For the owner of one partition."""
+    return {
+        **_any_producer(kafka),
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+        "message.max.bytes": RECORD_BYTES_MAX,
+        # A commit flushes: waiting only merges a big batch's records into few requests.
+        "linger.ms": 5,
+        "batch.num.messages": 10_000,
+        # Successes need no report: the commit's answer covers them all.
+        "delivery.report.only.error": True,
+    }
+
+
+def _any_consumer(kafka: KafkaSettings, group: str) -> ClientConfig:
+    return {
+        **any_client(kafka),
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "check.crcs": True,
+        # Any other choice silently skips or repeats when an offset is gone.
+        "auto.offset.reset": "error",
+        # Offsets are committed in transactions, or kept with what was made of the records.
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        # Commit markers take offsets: only these events tell where a log ends.
+        "enable.partition.eof": True,
+    }
+
+
+def group_consumer(kafka: KafkaSettings, group: str) -> ClientConfig:
+    """For usage, shared out among the members of a group."""
+    return {
+        **_any_consumer(kafka, group),
+        "group.protocol": "consumer",
+        # The one that gives a member the same partitions of every topic.
+        "group.remote.assignor": "range",
+        # A small prefetch: commands would wait behind what was fetched, and none is faster.
+        "queued.min.messages": 2_000,
+        "queued.max.messages.kbytes": 1_024,
+        # Once it is used up, look again at once: by default the next fetch waits for a second.
+        "fetch.queue.backoff.ms": 2,
+        # A fetch leaves out partitions that are paused or have enough, and holds up the next one.
+        "fetch.wait.max.ms": 20,
+        "fetch.max.bytes": 262_144,
+        # Not a limit on what is read, but `fetch.max.bytes` may not be below it.
+        "message.max.bytes": 262_144,
+    }
+
+
+def assigned_consumer(kafka: KafkaSettings, group: str) -> ClientConfig:
+    """For whoever names its own partitions and offsets; `group` is only a label, never joined."""
+    return {
+        **_any_consumer(kafka, group),
+        # A partition that is assigned later is fetched only once the fetch under way has ended.
+        "fetch.wait.max.ms": 100,
+    }
