@@ -1,0 +1,141 @@
+"""The `wallets` table: what each tenant has, holds and owes, as of its last event folded in."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from ledger import events as done
+from ledger.errors import BrokenLog
+from ledger.events import Draw, HoldMeans, WalletEvent
+from projections.database import Database
+from projections.logged import Logged
+from projections.rows import Table
+
+
+class Wallet(msgspec.Struct, gc=False):
+    """A tenant's figures in micro-dollars (PRODUCT decision 2), times in UTC milliseconds.
+
+    `sequence` is the place of the last event folded in; `opened_at_ms` is None while all that is
+    known of the tenant is that something was refused.
+    """
+
+    tenant_id: str
+    sequence: int = 0
+    recorded_at_ms: int = 0
+    opened_at_ms: int | None = None
+    is_postpay: bool = False
+    credit_limit_micros: int = 0
+    funds_micros: int = 0
+    held_micros: int = 0
+    open_holds: int = 0
+    arrears_micros: int = 0
+    credit_used_micros: int = 0
+
+    @property
+    def available_micros(self) -> int:
+        """What can be spent or held; negative only where a limit fell below its use."""
+        credit_micros = self.credit_limit_micros - self.credit_used_micros
+        return self.funds_micros + max(0, credit_micros) - self.held_micros
+
+    @property
+    def balance_micros(self) -> int:
+        """The balance people are shown: funds less credit used."""
+        return self.funds_micros - self.credit_used_micros
+
+
+TABLE: Final = Table("wallets", Wallet, key=["tenant_id"])
+
+
+# ── Queries ──
+
+
+def find(database: Database, tenant_id: str) -> Wallet | None:
+    """The tenant's wallet; None if it was never opened."""
+    found = TABLE.select(database, "WHERE tenant_id = %s AND opened_at_ms IS NOT NULL", [tenant_id])
+    return found[0] if found else None
+
+
+def page(database: Database, after_tenant_id: str = "", limit: int = 100) -> list[Wallet]:
+    """Open wallets in the order of their tenants' ids, from the one after `after_tenant_id`."""
+    return TABLE.select(
+        database,
+        "WHERE tenant_id > %s AND opened_at_ms IS NOT NULL ORDER BY tenant_id LIMIT %s",
+        [after_tenant_id, limit],
+    )
+
+
+# ── Fold ──
+
+
+def load(database: Database, batch: Iterable[Logged]) -> dict[str, Wallet]:
+    """The wallets that the batch moves on, as they stand before it."""
+    # The partition's own events have no tenant.
+    tenants = {item.event.originator_id for item in batch} - {""}
+    found = TABLE.select(database, "WHERE tenant_id = ANY(%s)", [list(tenants)])
+    return {wallet.tenant_id: wallet for wallet in found}
+
+
+def fold(
+    batch: Iterable[Logged],
+    before: Mapping[str, Wallet],
+    released: Mapping[int, int],
+) -> dict[str, Wallet]:
+    """The wallets that the batch moves on, as they stand after it.
+
+    `released` says what the events at these offsets gave back of a hold. Raises `BrokenLog` where
+    a wallet's sequence has a gap or a repeat.
+    """
+    after: dict[str, Wallet] = {}
+    for offset, event in batch:
+        if not isinstance(event, WalletEvent):
+            continue
+        tenant_id = event.originator_id
+        wallet = after.get(tenant_id)
+        if wallet is None:
+            known = before.get(tenant_id)
+            wallet = Wallet(tenant_id) if known is None else msgspec.structs.replace(known)
+            after[tenant_id] = wallet
+        if event.originator_version != wallet.sequence + 1:
+            raise BrokenLog(
+                f"offset {offset}: {tenant_id}'s event {event.originator_version} came after"
+                f" {wallet.sequence}"
+            )
+        wallet.sequence = event.originator_version
+        wallet.recorded_at_ms = event.recorded_at_ms
+        if offset in released:
+            wallet.held_micros -= released[offset]
+            wallet.open_holds -= 1
+        _move(wallet, event)
+    return after
+
+
+def _move(wallet: Wallet, event: WalletEvent) -> None:
+    match event:
+        case done.CallCharged():
+            _take(wallet, event.draws, event.credit_micros)
+            wallet.arrears_micros += event.arrears_micros
+        case done.HoldPlaced():
+            wallet.held_micros += event.amount_micros
+            wallet.open_holds += event.means is not HoldMeans.USAGE_CAME_FIRST
+        case done.ArrearsCollected():
+            _take(wallet, event.draws, event.credit_micros)
+            wallet.arrears_micros -= sum(portion.amount_micros for portion in event.portions)
+        case done.TopUpSettled() | done.CreditGranted():
+            wallet.funds_micros += event.amount_micros
+        case done.BalanceAdjusted():
+            wallet.funds_micros += max(0, event.amount_micros)
+            _take(wallet, event.draws, event.credit_micros)
+        case done.TermsSet():
+            wallet.is_postpay = event.is_postpay
+            wallet.credit_limit_micros = event.credit_limit_micros
+        case done.WalletOpened():
+            wallet.opened_at_ms = event.recorded_at_ms
+        case _:
+            pass
+
+
+def _take(wallet: Wallet, draws: tuple[Draw, ...], credit_micros: int) -> None:
+    for draw in draws:
+        wallet.funds_micros -= draw.amount_micros
+    wallet.credit_used_micros += credit_micros
