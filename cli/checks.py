@@ -1,0 +1,116 @@
+"""The doctor's checks, in an order in which the first failure explains the next."""
+
+import time
+from collections.abc import Generator, Iterator
+from typing import Final
+
+import click
+
+from cli.cluster import quiet_kafka
+from cli.findings import Finding, failed, fine, noted
+from cli.machine_checks import machine
+from cli.reading import event_ends, lag
+from cli.settings import Settings
+from cli.translated import translated
+from cli.waiting import undecided
+from eventlog import topics
+from eventlog.admin import Admin
+from eventlog.reader import Follower
+from eventlog.settings import KafkaSettings
+from projections import migrate
+from projections.database import connected
+
+# A command's `not_after` is compared with the broker's time: a second is felt.
+CLOCK_MS_MAX: Final = 1_000
+LAG_MAX: Final = 1_000
+TICKS_MISSED_MAX: Final = 3
+
+
+def diagnose(configured: Settings) -> Iterator[Finding]:
+    """Check after check; what cannot be asked fails its check, and those that need it are left."""
+    yield from machine(configured.data)
+    yield from _as_findings("Kafka", _kafka(configured))
+    yield from _as_findings("Postgres", _postgres(configured))
+
+
+def _as_findings(check: str, findings: Iterator[Finding]) -> Generator[Finding]:
+    try:
+        with translated():
+            yield from findings
+    except click.ClickException as error:
+        yield failed(check, error.message)
+
+
+def _kafka(configured: Settings) -> Iterator[Finding]:
+    if not configured.kafka_bootstrap_servers:
+        remedy = "start one with `ledger up`, or set LEDGER_KAFKA_BOOTSTRAP_SERVERS"
+        yield noted("Kafka", "none is configured, and no stack runs here", remedy)
+        return
+    kafka = quiet_kafka(configured)
+    yield fine("Kafka", f"answers at {kafka.bootstrap_servers}")
+    drift = topics.check(kafka, configured.partitions, configured.replication)
+    yield _topics(drift)
+    if not drift:
+        yield _clock(kafka, configured)
+        yield _decided(kafka, configured)
+
+
+def _topics(drift: list[topics.Drift]) -> Finding:
+    if not drift:
+        return fine("topics", f"{len(topics.TOPICS)}, every setting as it must be")
+    missing = [found.topic for found in drift if found.setting == "topic"]
+    if missing:
+        return failed("topics", f"missing: {', '.join(missing)}", "`ledger topics create`")
+    return failed("topics", f"{len(drift)} settings differ", "`ledger topics check` lists them")
+
+
+def _clock(kafka: KafkaSettings, configured: Settings) -> Finding:
+    """Compare the broker's time on the next tick with the moment it arrives here."""
+    wait_s = TICKS_MISSED_MAX * configured.tick_seconds
+    give_up_s = time.monotonic() + wait_s
+    name = topics.WALLET_COMMANDS.name
+    with Follower(kafka, name, _ends(kafka, name, configured.partitions)) as log:
+        while not (arrived := log.poll(100, 0.5)):
+            if time.monotonic() > give_up_s:
+                remedy = "is `ledger run ticker` running? Without it holds do not expire"
+                return failed("ticks", f"none came for {wait_s:g} s", remedy)
+    ahead_ms = round(arrived[-1].timestamp()[1] - time.time() * 1000)
+    found = f"the broker's is {abs(ahead_ms)} ms {'ahead' if ahead_ms > 0 else 'behind'}"
+    if abs(ahead_ms) > CLOCK_MS_MAX:
+        return failed("clock", found, "set both by NTP: the ledger's time is the broker's")
+    return fine("clock", f"{found}; ticks arrive")
+
+
+def _ends(kafka: KafkaSettings, topic: str, partitions: int) -> dict[int, int]:
+    admin, name = Admin(kafka), kafka.topic(topic)
+    admin.describe([name])
+    ends = admin.committed_ends([(name, number) for number in range(partitions)])
+    return {number: end for (_, number), end in ends.items()}
+
+
+def _decided(kafka: KafkaSettings, configured: Settings) -> Finding:
+    behind = undecided(kafka, configured.partitions)
+    if behind > LAG_MAX:
+        remedy = "is `ledger run processor` running? Start more, up to the number of partitions"
+        return failed("processors", f"{behind:,} inputs are not decided", remedy)
+    return fine("processors", f"{behind:,} inputs wait" if behind else "every input is decided")
+
+
+def _postgres(configured: Settings) -> Iterator[Finding]:
+    if not configured.operator_database_url:
+        remedy = "start one with `ledger up`, or set LEDGER_OPERATOR_DATABASE_URL"
+        yield noted("Postgres", "none is configured, and no stack runs here", remedy)
+        return
+    missing = migrate.pending(configured.operator_url)
+    if missing:
+        yield failed("Postgres", f"not applied: {', '.join(missing)}", "`ledger migrate`")
+        return
+    yield fine("Postgres", "answers, and every migration is applied")
+    ends = event_ends(configured)
+    with connected(configured.operator_url) as database:
+        behind = sum(lag(ends, database).values())
+    if behind > LAG_MAX:
+        remedy = "is `ledger run projector` running?"
+        yield failed("read models", f"{behind:,} records behind the log", remedy)
+    else:
+        yield fine("read models", f"{behind:,} records behind the log" if behind else "up to date")

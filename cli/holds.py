@@ -1,0 +1,107 @@
+"""The commands about holds: what a platform asks before a call, by hand."""
+
+from typing import Final
+
+import click
+from msgspec.structs import asdict
+
+from cli.asking import Asking, asks
+from cli.command import DURATION, ID, TIER, Group, examples, json_option, limit_option
+from cli.reading import read_models
+from cli.show import print_json, print_rows, shown_time
+from ledger.commands import PlaceHold, Reply, VoidHold
+from ledger.money import format_usd
+from ledger.usage import Tier
+
+HOLDS: Final = {
+    "hold_id": "Hold",
+    "project_id": "Project",
+    "tier": "Tier",
+    "duration_cap_ms": "Cap",
+    "state": "State",
+    "refusal": "Refused for",
+    "amount_micros": "Amount",
+    "recorded_at_ms": "Asked (UTC)",
+    "expires_at_ms": "Expires (UTC)",
+}
+
+
+@click.group("hold", cls=Group)
+def hold() -> None:
+    """Ask whether a call may start, give holds back, list them.
+
+    A hold sets aside the most a call can cost until its usage arrives, it is voided or it expires.
+    """
+
+
+@hold.command(
+    "place",
+    epilog=examples(
+        "ledger hold place acme clinic",
+        "ledger hold place acme clinic --tier premium --cap 10:00 --id call-4711",
+    ),
+)
+@click.argument("tenant", type=ID)
+@click.argument("project_id", metavar="PROJECT", type=ID)
+@click.option(
+    "--tier",
+    type=TIER,
+    default="standard",
+    metavar="TIER",
+    help="economy, standard or premium.",
+    show_default=True,
+)
+@click.option(
+    "--cap",
+    "duration_cap_ms",
+    type=DURATION,
+    default="5:00",
+    show_default=True,
+    help="The longest the call may take.",
+)
+@asks
+def place(asking: Asking, tenant: str, project_id: str, tier: Tier, duration_cap_ms: int) -> None:
+    """Ask whether a call of PROJECT may start. The command's id becomes the hold's."""
+    command = PlaceHold(
+        **asking.named(tenant),
+        project_id=project_id,
+        tier=tier,
+        duration_cap_ms=duration_cap_ms,
+    )
+    asking.ask(command, _allowed, expires=True)
+
+
+@hold.command("void", epilog=examples("ledger hold void acme call-4711"))
+@click.argument("tenant", type=ID)
+@click.argument("hold_id", metavar="HOLD", type=ID)
+@asks
+def void(asking: Asking, tenant: str, hold_id: str) -> None:
+    """Give HOLD back: its call never connected, or was aborted."""
+    command = VoidHold(**asking.named(tenant), hold_id=hold_id)
+    asking.ask(command, f"Voided hold {hold_id} of {tenant}.")
+
+
+@hold.command("list", epilog=examples("ledger hold list acme", "ledger hold list acme --all"))
+@click.argument("tenant", type=ID)
+@click.option("--all", "everything", is_flag=True, help="Ended and refused ones too.")
+@limit_option
+@json_option
+def list_holds(tenant: str, everything: bool, limit: int, as_json: bool) -> None:
+    """Show TENANT's open holds, the newest first."""
+    from projections import holds
+
+    with read_models(tenant) as reading:
+        ask = holds.page if everything else holds.open_page
+        found = ask(reading.database, tenant, limit=limit)
+    if as_json:
+        print_json({"holds": found, "behind_records": reading.behind})
+    elif found:
+        print_rows(HOLDS, [asdict(row) for row in found])
+    else:
+        click.echo(f"{tenant!r} has no {'holds' if everything else 'open holds'}.")
+
+
+def _allowed(reply: Reply) -> str:
+    held = f"{format_usd(reply.amount_micros)} held" if reply.amount_micros else "nothing held"
+    until = f" until {shown_time(reply.expires_at_ms)} UTC" if reply.expires_at_ms else ""
+    return f"Allowed: {held}{until}."

@@ -1,0 +1,102 @@
+"""`ledger publish`: files of usage and commands into the topics, as the demo's."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import click
+
+from cli import settings
+from cli.cluster import quiet_kafka
+from cli.command import MOMENT, examples, json_option
+from cli.show import print_json
+
+if TYPE_CHECKING:
+    from cli.workload import Phases
+    from eventlog.settings import KafkaSettings
+
+CHUNK: Final = 500
+
+
+class Published(NamedTuple):
+    """What became of a phase."""
+
+    phase: int
+    records: int
+    seconds: float
+
+
+@click.command(
+    "publish",
+    epilog=examples(
+        "ledger publish usage.calls.jsonl wallet.commands.jsonl",
+        "ledger publish usage.calls.jsonl --start 2026-11-01",
+    ),
+)
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--start",
+    "start_ms",
+    type=MOMENT,
+    default="now",
+    show_default=True,
+    metavar="MOMENT",
+    help="What the times in the files count from (UTC).",
+)
+@click.option("--wait/--no-wait", default=True, help="Wait until all is decided.  [default: wait]")
+@json_option
+def publish(files: tuple[Path, ...], start_ms: int, wait: bool, as_json: bool) -> None:
+    """Publish files of usage and commands, each named after its topic: `usage.calls.jsonl`.
+
+    A line is a record: its value as JSON, its times in milliseconds from --start, its phase. A
+    phase is published when the one before is decided. The same file with the same --start can be
+    published again: nothing is applied twice.
+    """
+    from cli.workload import read
+
+    configured = settings.load()
+    kafka = quiet_kafka(configured)
+    done: list[Published] = []
+    for phase in publish_phases(
+        kafka, configured.partitions, read(list(files), start_ms), wait=wait
+    ):
+        done.append(phase)
+        if not as_json:
+            click.echo(described(phase, wait=wait))
+    if as_json:
+        print_json({"start_ms": start_ms, "phases": [phase._asdict() for phase in done]})
+
+
+def publish_phases(
+    kafka: "KafkaSettings", partitions: int, phases: "Phases", *, wait: bool
+) -> Iterator[Published]:
+    """Publish phase by phase; with `wait`, each is decided before the next is sent."""
+    from cli.progress import bar
+    from cli.waiting import wait_until_decided
+    from eventlog.producer import Publisher
+
+    publisher = Publisher(kafka)
+    for phase, records in phases:
+        began_s = time.monotonic()
+        with bar(f"publishing phase {phase}", len(records)) as advance:
+            for at in range(0, len(records), CHUNK):
+                publisher.publish(records[at : at + CHUNK])
+                advance(at + CHUNK)
+        if wait:
+            wait_until_decided(kafka, partitions)
+        yield Published(phase, len(records), time.monotonic() - began_s)
+
+
+def described(done: Published, *, wait: bool) -> str:
+    """One line for people."""
+    decided = " and decided" if wait else ""
+    return (
+        f"Phase {done.phase}: {done.records:,} records published{decided} in {done.seconds:.1f} s"
+    )

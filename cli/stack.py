@@ -1,0 +1,134 @@
+"""Everything on this machine: the stores, the topics and tables, and every service, as processes.
+
+What production does by hand or by machinery of its own is done here by the same subcommands, each
+in a process of its own, over one data folder.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Final, NamedTuple, TextIO
+from urllib.parse import urlsplit, urlunsplit
+
+from cli import connection
+from cli.errors import Refused
+from cli.settings import FILE_SUFFIX, Settings, catalogue, load
+from devstack.stack import Stack
+from devstack.supervisor import ServiceSpec, Supervisor
+from projections.migrate import OPERATOR, PROJECTOR
+
+SERVICES: Final = ("processor", "projector", "ticker", "schemas-endpoint")
+PARTITIONS: Final = 4
+# Not in the folder it was started from: what lies there is no part of the program.
+PROGRAM: Final = (sys.executable, "-P", "-m", "cli")
+
+Say = Callable[[str], None]
+
+
+class Running(NamedTuple):
+    """What was started, and where to look."""
+
+    settings: Settings
+    supervisor: Supervisor
+    urls: Mapping[str, str]
+    """Of each service, where it says whether it is ready."""
+
+
+@contextmanager
+def running(configured: Settings, data: Path, say: Say, out: TextIO) -> Generator[Running]:
+    """Start everything over the data folder, stop it all at the end; services' lines go to `out`.
+
+    Raises DevstackError, and Refused where a set-up step fails.
+    """
+    with Stack(data) as stack:
+        # 1. The stores.
+        stack.start(say)
+        variables = _variables(configured, stack)
+        environment = _blank() | variables
+        # 2. What they hold.
+        for step in (("topics", "create"), ("migrate",)):
+            _set_up(step, environment, say)
+        # 3. The services.
+        ports = {name: stack.folder.port(f"{name} http") for name in SERVICES}
+        urls = {name: f"http://127.0.0.1:{port}/readyz" for name, port in ports.items()}
+        specs = [_spec(name, environment, ports[name], urls[name]) for name in SERVICES]
+        say(f"starting {', '.join(SERVICES)}")
+        with Supervisor(specs, stack.folder, out) as supervisor:
+            supervisor.start_all()
+            connection.write(data, variables)
+            try:
+                yield Running(load({**os.environ, **environment}), supervisor, urls)
+            finally:
+                connection.forget(data)
+                say("stopping")
+
+
+def where_to_look(started: Running) -> list[str]:
+    """What a person may want next, a line each."""
+    data = started.settings.data
+    schemas_url = f"http://127.0.0.1:{started.settings.schemas_port}/subjects"
+    return [
+        *([f"elsewhere    export LEDGER_DATA={data}"] if data != load({}).data else []),
+        "ask          ledger balance · ledger top-up acme 50 · ledger --help",
+        *(f"{name:<12} {url}" for name, url in started.urls.items()),
+        f"schemas      {schemas_url}",
+        f"Kafka        {started.settings.kafka_bootstrap_servers}",
+        f"addresses    {data / connection.FILE_NAME}",
+        f"logs         {data / 'logs'}",
+    ]
+
+
+def _variables(configured: Settings, stack: Stack) -> dict[str, str]:
+    """The configuration of all that runs on the stack, as the environment has it."""
+    partitions = configured.given.get("LEDGER_PARTITIONS", str(PARTITIONS))
+    return {
+        "LEDGER_DATA": str(stack.folder.path),
+        "LEDGER_KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "LEDGER_TOPIC_PREFIX": configured.topic_prefix,
+        "LEDGER_PARTITIONS": partitions,
+        "LEDGER_REPLICATION": "1",
+        "LEDGER_SCHEMAS_PORT": str(stack.folder.port("schemas")),
+        "LEDGER_DATABASE_URL": stack.postgres_url,
+        # New at every start: nothing outlives the run that needs them.
+        "LEDGER_PROJECTOR_DATABASE_URL": _url_of(stack.postgres_url, PROJECTOR, token_hex(16)),
+        "LEDGER_OPERATOR_DATABASE_URL": _url_of(stack.postgres_url, OPERATOR, token_hex(16)),
+    }
+
+
+def _blank() -> dict[str, str]:
+    """What the environment may say of another cluster, unsaid."""
+    secrets = [setting.variable for setting in catalogue() if setting.is_secret]
+    return dict.fromkeys([*secrets, *(name + FILE_SUFFIX for name in secrets)], "")
+
+
+def _url_of(owner_url: str, role: str, password: str) -> str:
+    parts = urlsplit(owner_url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}:{password}@{host}"))
+
+
+def _set_up(step: tuple[str, ...], environment: Mapping[str, str], say: Say) -> None:
+    say(f"ledger {' '.join(step)}")
+    done = subprocess.run(
+        [*PROGRAM, *step],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Refused(f"`ledger {' '.join(step)}` failed:\n{done.stdout}{done.stderr}")
+
+
+def _spec(name: str, environment: Mapping[str, str], port: int, ready_url: str) -> ServiceSpec:
+    return ServiceSpec(
+        name,
+        [*PROGRAM, "run", name],
+        env={**environment, "LEDGER_HTTP_PORT": str(port)},
+        ready_url=ready_url,
+    )

@@ -1,0 +1,71 @@
+"""How far the ledger is: what is published and not decided, decided and not in the read models."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from cli.errors import Unavailable
+from cli.progress import bar
+from cli.reading import event_ends, lag
+from cli.settings import Settings
+from consumers.processor.run import APP
+from eventlog.admin import Admin, Place
+from eventlog.settings import KafkaSettings
+from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS
+from projections.database import connected
+
+POLL_S: Final = 0.1
+STALLED_S: Final = 30.0
+ATTEMPTS: Final = 5
+
+
+def undecided(kafka: KafkaSettings, partitions: int) -> int:
+    """How many inputs the processors have not decided."""
+    admin = Admin(kafka)
+    topics = [kafka.topic(topic.name) for topic in (USAGE_CALLS, WALLET_COMMANDS)]
+    places = [(topic, number) for topic in topics for number in range(partitions)]
+    # Asked for offsets before it knows the topics, a new client may wait a second or three.
+    admin.describe(topics)
+    decided = admin.starts(places) | _committed(admin, kafka.group(APP), places)
+    return sum(end - decided[place] for place, end in admin.ends(places).items())
+
+
+def _committed(admin: Admin, group: str, places: list[Place]) -> dict[Place, int]:
+    """The group's offsets; one that is being committed is not told, so that it is asked again."""
+    found = admin.group_offsets(group, places)
+    for _ in range(ATTEMPTS):
+        if len(found) == len(places):
+            break
+        time.sleep(POLL_S)
+        found |= admin.group_offsets(group, places)
+    return found
+
+
+def wait_until_decided(kafka: KafkaSettings, partitions: int) -> None:
+    """Return when every input published before is decided."""
+    _wait("deciding", lambda: undecided(kafka, partitions), "a processor")
+
+
+def wait_until_projected(configured: Settings) -> None:
+    """Return when the read models hold everything that is in the log now."""
+    ends = event_ends(configured)
+    with connected(configured.operator_url) as database:
+        _wait("projecting", lambda: sum(lag(ends, database).values()), "the projector")
+
+
+def _wait(label: str, remaining: Callable[[], int], who: str) -> None:
+    """Return when nothing remains; raises Unavailable when nothing moves."""
+    left = total = remaining()
+    moved_s = time.monotonic()
+    with bar(label, total) as advance:
+        while left:
+            time.sleep(POLL_S)
+            before, left = left, remaining()
+            advance(total - left)
+            if left != before:
+                moved_s = time.monotonic()
+            elif time.monotonic() - moved_s > STALLED_S:
+                raise Unavailable(
+                    f"{label.capitalize()}: {left:,} records are left, and nothing moved for"
+                    f" {STALLED_S:.0f} s. Is {who} running? `ledger doctor` tells."
+                )

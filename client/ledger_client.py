@@ -1,0 +1,99 @@
+"""The client: usage goes out and is acknowledged, a command goes out and its answer comes back."""
+
+import time
+from collections.abc import Iterable
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+from eventlog.errors import NoAnswer, Undelivered
+from eventlog.producer import Publication, Publisher
+from eventlog.records import Headers
+from eventlog.replies import ReplyRouter
+from eventlog.settings import KafkaSettings
+from eventlog.topics import USAGE_CALLS
+from ledger.commands import Command, Reply, fault_in_command
+from ledger.usage import CallUsage, fault_in_call
+from schemas import codec
+
+__all__ = ["LedgerClient", "NoAnswer", "OutsideContract", "Undelivered"]
+
+ASKED_AT = "asked_at"
+NOT_AFTER = "not_after"
+
+
+class OutsideContract(ValueError):
+    """A field is outside its contract; the message says which. Nothing was sent."""
+
+
+class LedgerClient:
+    """One per process, shared by its threads; it connects when it is first used.
+
+    `with LedgerClient(KafkaSettings("host:9092")) as ledger:` makes sure of the end.
+    """
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+
+    def publish_usage(self, usage: Iterable[CallUsage]) -> int:
+        """Publish completed calls; how many, once every copy in sync has them.
+
+        Raises OutsideContract before anything is sent, and Undelivered with those that were not,
+        or perhaps not, acknowledged. Publish these again: an event id is charged once.
+        """
+        return self._publisher.publish([_usage_record(event) for event in usage])
+
+    def ask(
+        self, command: Command, timeout_s: float = 10.0, not_after_ms: int | None = None
+    ) -> Reply:
+        """Ask, and wait for the answer: a refusal is one, too.
+
+        After `not_after_ms` (UTC) the ledger refuses it as `too_late`. Raises OutsideContract;
+        NoAnswer when the time is up, and Undelivered: ask again with the same command, whose id
+        gets the first answer.
+        """
+        fault = fault_in_command(command)
+        if fault is not None:
+            raise OutsideContract(fault)
+        headers: Headers = [(ASKED_AT, _decimal(round(time.time() * 1000)))]
+        if not_after_ms is not None:
+            headers.append((NOT_AFTER, _decimal(not_after_ms)))
+        value = codec.asked.encode(command)
+        key = command.tenant_id.encode()
+        return codec.replies.decode(self._replies.ask(key, value, timeout_s, headers))
+
+    def close(self) -> None:
+        """Stop listening for answers."""
+        if "_replies" in self.__dict__:
+            self._replies.close()
+            del self._replies
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _publisher(self) -> Publisher:
+        return Publisher(self._kafka)
+
+    @cached_property
+    def _replies(self) -> ReplyRouter:
+        return ReplyRouter(self._kafka)
+
+
+def _usage_record(usage: CallUsage) -> Publication:
+    fault = fault_in_call(usage)
+    if fault is not None:
+        raise OutsideContract(f"{usage.event_id!r}: {fault}")
+    return Publication(USAGE_CALLS.name, usage.tenant_id.encode(), codec.calls.encode(usage))
+
+
+def _decimal(number: int) -> bytes:
+    return str(number).encode()

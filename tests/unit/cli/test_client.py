@@ -1,0 +1,118 @@
+"""The client sends what the contract asks for, and nothing that breaks it."""
+
+import pytest
+
+from client.ledger_client import LedgerClient, OutsideContract
+from eventlog.producer import Publication
+from eventlog.records import Headers
+from eventlog.settings import KafkaSettings
+from ledger.commands import GrantCredit, Reply
+from ledger.refusals import Refusal
+from ledger.usage import CallUsage, Tier
+from schemas import codec
+
+GRANT = GrantCredit(command_id="g-1", tenant_id="acme", actor="service:x", amount_micros=5)
+REFUSED = Reply(
+    command_id="g-1", tenant_id="acme", event_id="e", recorded_at_ms=1, refusal=Refusal.closed
+)
+
+
+class Replies:
+    """Answers every command with a refusal."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, bytes, Headers]] = []
+
+    def ask(self, key: bytes, value: bytes, timeout_s: float, headers: Headers) -> bytes:
+        self.sent.append((key, value, headers))
+        return codec.replies.encode(REFUSED)
+
+    def close(self) -> None: ...
+
+
+class Publications:
+    """Takes what is published."""
+
+    def __init__(self) -> None:
+        self.sent: list[Publication] = []
+
+    def publish(self, publications: list[Publication]) -> int:
+        self.sent += publications
+        return len(publications)
+
+
+@pytest.fixture
+def replies() -> Replies:
+    return Replies()
+
+
+@pytest.fixture
+def publications() -> Publications:
+    return Publications()
+
+
+@pytest.fixture
+def ledger(replies: Replies, publications: Publications) -> LedgerClient:
+    client = LedgerClient(KafkaSettings("unused:1"))
+    # It connects when first used; these are what it would connect to.
+    client.__dict__.update(_replies=replies, _publisher=publications)
+    return client
+
+
+def call(**changed: object) -> CallUsage:
+    facts: dict[str, object] = {
+        "event_id": "e-1",
+        "tenant_id": "acme",
+        "project_id": "clinic",
+        "corrects": None,
+        "withdrawn": False,
+        "call_id": "c-1",
+        "scenario_id": "s",
+        "started_at": 0,
+        "ended_at": 10,
+        "tier": Tier.STANDARD,
+        "goal_reached": True,
+        "flagged_spam": False,
+        "duration_ms": 10,
+        "duration_cap_ms": 300_000,
+        "user_turns": 3,
+        "hold_id": None,
+    }
+    return CallUsage(**{**facts, **changed})  # pyright: ignore[reportArgumentType]
+
+
+def test_an_answer_is_the_ledgers_a_refusal_too(ledger: LedgerClient) -> None:
+    assert ledger.ask(GRANT) == REFUSED
+
+
+def test_a_command_is_keyed_by_its_tenant_and_says_when_it_was_asked(
+    ledger: LedgerClient, replies: Replies
+) -> None:
+    ledger.ask(GRANT, not_after_ms=1_795_462_605_787)
+    [(key, value, headers)] = replies.sent
+    assert key == b"acme"
+    assert codec.asked.decode(value) == GRANT
+    assert dict(headers)["not_after"] == b"1795462605787"
+    assert dict(headers)["asked_at"].isdigit()
+
+
+def test_a_command_outside_its_contract_is_not_sent(ledger: LedgerClient, replies: Replies) -> None:
+    wrong = GrantCredit(command_id="g-1", tenant_id="acme", actor="x", amount_micros=0)
+    with pytest.raises(OutsideContract, match="amount_micros"):
+        ledger.ask(wrong)
+    assert replies.sent == []
+
+
+def test_usage_is_keyed_by_its_tenant(ledger: LedgerClient, publications: Publications) -> None:
+    assert ledger.publish_usage([call(), call(event_id="e-2")]) == 2
+    first, second = publications.sent
+    assert (first.topic, first.key) == ("usage.calls", b"acme")
+    assert codec.calls.decode(second.value).event_id == "e-2"
+
+
+def test_one_call_outside_its_contract_keeps_all_from_being_sent(
+    ledger: LedgerClient, publications: Publications
+) -> None:
+    with pytest.raises(OutsideContract, match="'e-2': started_at"):
+        ledger.publish_usage([call(), call(event_id="e-2", started_at=11)])
+    assert publications.sent == []

@@ -1,0 +1,129 @@
+"""Where the configuration comes from, and what is said of one that is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from cli import connection, settings
+from cli.errors import WrongSetting
+
+STACK = {
+    "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:21000",
+    "LEDGER_PARTITIONS": "4",
+    "LEDGER_OPERATOR_DATABASE_URL": "postgresql://ledger_operator:word@127.0.0.1:22000/ledger",
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """The data folder of a stack that runs."""
+    connection.write(tmp_path, STACK)
+    return tmp_path
+
+
+def test_every_setting_has_a_default_that_can_be_read() -> None:
+    configured = settings.Settings({})
+    assert configured.partitions == 12
+    assert configured.deduplication_window_ms == 90 * 24 * 3_600_000
+    assert configured.actor.startswith("operator:")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(setting.text.endswith(".") for setting in settings.catalogue())
+
+
+def test_the_environment_says_where_kafka_is() -> None:
+    configured = settings.load(
+        {
+            "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "one:9092,two:9092",
+            "LEDGER_TOPIC_PREFIX": "prod.",
+            "LEDGER_KAFKA_EXTRA": "security.protocol=SASL_SSL; sasl.password=a=b",
+        }
+    )
+    assert configured.kafka.bootstrap_servers == "one:9092,two:9092"
+    assert configured.kafka.topic("wallet.events") == "prod.g1.wallet.events"
+    assert configured.kafka.extra == {"security.protocol": "SASL_SSL", "sasl.password": "a=b"}
+
+
+def test_a_stack_that_runs_here_is_found(data: Path) -> None:
+    configured = settings.load({"LEDGER_DATA": str(data)})
+    assert configured.kafka.bootstrap_servers == "127.0.0.1:21000"
+    assert configured.partitions == 4
+
+
+def test_what_the_environment_says_beside_addresses_wins(data: Path) -> None:
+    configured = settings.load({"LEDGER_DATA": str(data), "LEDGER_PARTITIONS": "8"})
+    assert configured.partitions == 8
+
+
+def test_a_stack_is_used_whole_or_not_at_all(data: Path) -> None:
+    configured = settings.load(
+        {"LEDGER_DATA": str(data), "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "prod:9092"}
+    )
+    with pytest.raises(WrongSetting, match="LEDGER_OPERATOR_DATABASE_URL is not set"):
+        _ = configured.operator_url
+
+
+def test_without_any_stack_the_error_says_how_to_get_one(tmp_path: Path) -> None:
+    configured = settings.load({"LEDGER_DATA": str(tmp_path)})
+    with pytest.raises(WrongSetting) as raised:
+        _ = configured.kafka
+    assert str(tmp_path) in raised.value.message
+    assert "start one with `ledger up`, or set LEDGER_KAFKA_BOOTSTRAP_SERVERS" in str(raised.value)
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert settings.load({"LEDGER_PARTITIONS": ""}).partitions == 12
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "wanted"),
+    [
+        ("LEDGER_PARTITIONS", "many", "must be a whole number from 1 to 1000"),
+        ("LEDGER_PARTITIONS", "0", "must be a whole number from 1 to 1000"),
+        ("LEDGER_DEDUPLICATION_DAYS", "30", "must be a whole number from 74 to 3650"),
+        ("LEDGER_TICK_SECONDS", "soon", "must be a number from 0.1 to 60.0"),
+        ("LEDGER_TICK_SECONDS", "nan", "must be a number from 0.1 to 60.0"),
+        ("LEDGER_LOG", "xml", "must be auto, json or text"),
+        ("LEDGER_LOG_LEVEL", "loud", "must be debug, info, warning or error"),
+        ("LEDGER_HTTP_PORT", "tcp://10.0.0.1:80", "must be a whole number from 0 to 65535"),
+        ("LEDGER_KAFKA_BOOTSTRAP_SERVERS", "kafka", "must be like host:9092,host:9092"),
+        ("LEDGER_TOPIC_PREFIX", "prod/", "may hold letters, digits, . _ and -"),
+        ("LEDGER_ACTOR", "a" * 65, "must be 1 to 64 printable characters"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_variable(variable: str, text: str, wanted: str) -> None:
+    with pytest.raises(WrongSetting) as raised:
+        settings.load({variable: text})
+    assert raised.value.message == f"{variable} is {text!r}: it {wanted}."
+    assert raised.value.exit_code == 2
+
+
+def test_a_wrong_secret_is_not_repeated() -> None:
+    with pytest.raises(WrongSetting) as raised:
+        settings.load({"LEDGER_DATABASE_URL": "mysql://me:word@host/x"})
+    assert raised.value.message.startswith("LEDGER_DATABASE_URL holds what it cannot")
+    assert "word" not in raised.value.message
+
+
+def test_a_secret_may_be_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://me:word@host/ledger\n")
+    configured = settings.load({"LEDGER_DATABASE_URL_FILE": str(file)})
+    assert configured.owner_url == "postgresql://me:word@host/ledger"
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    given = {"LEDGER_DATABASE_URL": "postgresql://x@y/z", "LEDGER_DATABASE_URL_FILE": "/dev/null"}
+    with pytest.raises(WrongSetting, match="both set"):
+        settings.load(given)
+
+
+def test_a_secret_in_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WrongSetting, match="LEDGER_KAFKA_EXTRA_FILE names a file"):
+        settings.load({"LEDGER_KAFKA_EXTRA_FILE": str(tmp_path / "none")})
+
+
+def test_what_looks_like_a_setting_and_is_none_is_named() -> None:
+    environ = {"LEDGER_PARTITION": "4", "LEDGER_DATA": "x", "LEDGER_DATABASE_URL_FILE": "y"}
+    assert settings.unknown(environ) == ["LEDGER_PARTITION"]
