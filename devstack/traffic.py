@@ -75,14 +75,15 @@ class Chance:
 
 
 def generate(seed: int, calls: int) -> Mapping[str, str]:
-    """The text of each file by its topic, for about so many calls."""
+    """The text of each file by its topic, for about so many calls; top-ups grow with them."""
     chance = Chance(seed)
+    scale = max(1, calls // CALLS)
     by_tenant = {tenant.name: list(_calls(chance, tenant, calls)) for tenant in CAST}
     usage = sorted(
         (call for made in by_tenant.values() for call in made), key=lambda call: call.ended_ms
     )
     lines = {
-        COMMANDS: [*_before(by_tenant), *_after()],
+        COMMANDS: [*_before(by_tenant, scale), *_after(scale)],
         USAGE: [*(Line(2, value=call.fields) for call in usage), *_oddities(by_tenant)],
     }
     return {topic: _text(content) for topic, content in lines.items()}
@@ -111,7 +112,7 @@ def _text(lines: Sequence[Line]) -> str:
 # ── Phase 1: before the usage ──
 
 
-def _before(by_tenant: Mapping[str, Sequence[Call]]) -> Iterator[Line]:
+def _before(by_tenant: Mapping[str, Sequence[Call]], scale: int) -> Iterator[Line]:
     for tenant in CAST:
         for project in tenant.live:
             yield _ask(1, tenant, f"open-{project}", "OpenProject", _opened(project, LIVE_SINCE_MS))
@@ -120,13 +121,13 @@ def _before(by_tenant: Mapping[str, Sequence[Call]]) -> Iterator[Line]:
         if tenant.credit_limit_usd:
             terms: Fields = {
                 "is_postpay": True,
-                "credit_limit_micros": tenant.credit_limit_usd * MICROS_PER_USD,
+                "credit_limit_micros": tenant.credit_limit_usd * scale * MICROS_PER_USD,
             }
             yield _ask(1, tenant, "terms-1", "SetTerms", terms)
         if tenant.grant_usd:
             yield _ask(1, tenant, "grant-1", "GrantCredit", _usd(tenant.grant_usd))
         for number, usd in enumerate(tenant.top_ups_usd, start=1):
-            yield _top_up(1, tenant, number, usd)
+            yield _top_up(1, tenant, number, usd * scale)
         yield from _holds(tenant, by_tenant[tenant.name])
 
 
@@ -234,24 +235,24 @@ def _moved(fields: Fields, name: str, ended_ms: int) -> Fields:
 # ── Phase 3: after the usage ──
 
 
-def _after() -> Iterator[Line]:
+def _after(scale: int) -> Iterator[Line]:
     for tenant in CAST:
         paid = len(tenant.top_ups_usd)
         if tenant.asks_while_owing:
             yield _ask(3, tenant, "hold-while-owing", "PlaceHold", _plain_hold(tenant))
         for number, usd in enumerate(tenant.later_top_ups_usd, start=paid + 1):
-            yield _top_up(3, tenant, number, usd)
+            yield _top_up(3, tenant, number, usd * scale)
         if tenant.adjustment_usd:
             yield _ask(3, tenant, "adjust-1", "AdjustBalance", _usd(tenant.adjustment_usd))
         if tenant.goes_live:
             yield _ask(3, tenant, "live-1", "GoLive", {"project_id": tenant.sandbox[0]})
         if tenant.asks_amiss:
-            yield from _amiss(tenant)
+            yield from _amiss(tenant, scale)
 
 
-def _amiss(tenant: Tenant) -> Iterator[Line]:
+def _amiss(tenant: Tenant, scale: int) -> Iterator[Line]:
     """A repeat, which is answered again, and what is refused whoever asks."""
-    yield _top_up(3, tenant, 1, tenant.top_ups_usd[0])
+    yield _top_up(3, tenant, 1, tenant.top_ups_usd[0] * scale)
     yield _ask(3, tenant, "top-up-1", "SettleTopUp", _payment("pay-x", 75))
     yield _ask(3, tenant, "top-up-y", "SettleTopUp", _payment("pay-1", 75))
     yield _ask(3, tenant, "top-up-z", "SettleTopUp", _payment("pay-z", 5))
