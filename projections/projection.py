@@ -55,7 +55,7 @@ class Projection:
         1. Move the checkpoint, and so keep everyone else out until the end.
         2. Read the rows that the batch moves on.
         3. Fold.
-        4. Write. `while_writing` is called before the most of it, which is Postgres's work.
+        4. Write. `while_writing` is called first: from here on the work is mostly Postgres's.
 
         Raises `Overtaken` where the checkpoint is elsewhere, and `BrokenLog`; nothing is written
         then, nor if the connection breaks before the commit.
