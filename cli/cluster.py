@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from cli.errors import Unavailable
 from cli.settings import Settings
-from eventlog.admin import Admin
 from eventlog.settings import KafkaSettings
 
 CONNECT_S: Final = 2.0
@@ -35,6 +34,8 @@ def quiet_kafka(configured: Settings) -> KafkaSettings:
 
 def cluster_id(kafka: KafkaSettings) -> str:
     """The broker's id of the cluster: another id is another log."""
+    from eventlog.admin import Admin
+
     admin = Admin(kafka)
     client: Any = admin._client  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return str(client.describe_cluster().result(ANSWER_S).cluster_id)

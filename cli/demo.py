@@ -126,7 +126,7 @@ def _publish(started: "Running", narrator: _Narrator) -> None:
 def _tell(started: "Running", *, as_json: bool) -> bool:
     """Print what happened; whether the log holds."""
     from cli.cluster import quiet_kafka
-    from cli.summary import TENANTS, log_figures, tenant_figures
+    from cli.summary import TENANTS, log_figures, tenant_figures, totals
     from cli.verify import summary, verified
     from projections.database import connected
 
@@ -148,6 +148,7 @@ def _tell(started: "Running", *, as_json: bool) -> bool:
     click.echo()
     print_rows(TENANTS, [tenant.row() for tenant in tenants])
     click.echo()
+    click.echo(totals(tenants))
     for sentence in figures.sentences():
         click.echo(sentence)
     repeats = sum(part.repeats for part in report.partitions.values())

@@ -1,6 +1,6 @@
 """The commands about holds: what a platform asks before a call, by hand."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec.structs import asdict
@@ -8,20 +8,21 @@ from msgspec.structs import asdict
 from cli.asking import Asking, asks
 from cli.command import DURATION, ID, TIER, Group, examples, json_option, limit_option
 from cli.reading import read_models
-from cli.show import print_json, print_rows, shown_time
+from cli.show import print_json, print_rows, shown, shown_time
 from ledger.commands import PlaceHold, Reply, VoidHold
 from ledger.money import format_usd
 from ledger.usage import Tier
+
+if TYPE_CHECKING:
+    from projections.holds import Hold
 
 HOLDS: Final = {
     "hold_id": "Hold",
     "project_id": "Project",
     "tier": "Tier",
     "duration_cap_ms": "Cap",
-    "state": "State",
-    "refusal": "Refused for",
+    "became": "State",
     "amount_micros": "Amount",
-    "recorded_at_ms": "Asked (UTC)",
     "expires_at_ms": "Expires (UTC)",
 }
 
@@ -96,9 +97,14 @@ def list_holds(tenant: str, everything: bool, limit: int, as_json: bool) -> None
     if as_json:
         print_json({"holds": found, "behind_records": reading.behind})
     elif found:
-        print_rows(HOLDS, [asdict(row) for row in found])
+        print_rows(HOLDS, [asdict(hold) | {"became": _became(hold)} for hold in found])
     else:
         click.echo(f"{tenant!r} has no {'holds' if everything else 'open holds'}.")
+
+
+def _became(hold: "Hold") -> str:
+    state = shown("state", hold.state)
+    return f"{state}: {shown('refusal', hold.refusal)}" if hold.refusal else state
 
 
 def _allowed(reply: Reply) -> str:

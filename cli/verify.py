@@ -22,10 +22,6 @@ FIGURES: Final = {
     "wallets_count": "Wallets",
     "events_count": "Events",
     "batches_count": "Batches",
-    "outcomes_count": "Outcomes",
-    "dead_letters_count": "Dead letters",
-    "repeats_count": "Repeats",
-    "ticks_count": "Ticks",
     "balance_micros": "Balances",
     "arrears_micros": "Arrears",
     "head": "Head",
@@ -82,5 +78,5 @@ def _rows(report: "Report") -> Iterator[Mapping[str, object]]:
             name if name.endswith("_micros") else f"{name}_count": value
             for name, value in msgspec.structs.asdict(figures).items()
         }
-        head = f"{figures.head_sequence} {figures.head_sha256[:16]}…"
+        head = f"{figures.head_sequence} {figures.head_sha256[:12]}…"
         yield counted | {"partition": partition, "head": head}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from functools import cached_property
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +34,9 @@ class LedgerClient:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
+        self._lock = Lock()
+        self._publisher: Publisher | None = None
+        self._replies: ReplyRouter | None = None
 
     def publish_usage(self, usage: Iterable[CallUsage]) -> int:
         """Publish completed calls; how many, once every copy in sync has them.
@@ -41,7 +44,7 @@ class LedgerClient:
         Raises OutsideContract before anything is sent, and Undelivered with those that were not,
         or perhaps not, acknowledged. Publish these again: an event id is charged once.
         """
-        return self._publisher.publish([_usage_record(event) for event in usage])
+        return self._publishing().publish([_usage_record(event) for event in usage])
 
     def ask(
         self, command: Command, timeout_s: float = 10.0, not_after_ms: int | None = None
@@ -60,13 +63,14 @@ class LedgerClient:
             headers.append((NOT_AFTER, _decimal(not_after_ms)))
         value = codec.asked.encode(command)
         key = command.tenant_id.encode()
-        return codec.replies.decode(self._replies.ask(key, value, timeout_s, headers))
+        return codec.replies.decode(self._listening().ask(key, value, timeout_s, headers))
 
     def close(self) -> None:
         """Stop listening for answers."""
-        if "_replies" in self.__dict__:
-            self._replies.close()
-            del self._replies
+        with self._lock:
+            if self._replies is not None:
+                self._replies.close()
+                self._replies = None
 
     def __enter__(self) -> Self:
         return self
@@ -79,13 +83,21 @@ class LedgerClient:
     ) -> None:
         self.close()
 
-    @cached_property
-    def _publisher(self) -> Publisher:
-        return Publisher(self._kafka)
+    def _publishing(self) -> Publisher:
+        with self._lock:
+            if self._publisher is None:
+                self._publisher = Publisher(self._kafka)
+            return self._publisher
 
-    @cached_property
-    def _replies(self) -> ReplyRouter:
-        return ReplyRouter(self._kafka)
+    def _listening(self) -> ReplyRouter:
+        """A router that hears; one that failed hears nothing any more."""
+        with self._lock:
+            if self._replies is not None and self._replies.failure is not None:
+                self._replies.close()
+                self._replies = None
+            if self._replies is None:
+                self._replies = ReplyRouter(self._kafka)
+            return self._replies
 
 
 def _usage_record(usage: CallUsage) -> Publication:

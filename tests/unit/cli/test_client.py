@@ -1,5 +1,7 @@
 """The client sends what the contract asks for, and nothing that breaks it."""
 
+from unittest.mock import Mock
+
 import pytest
 
 from client.ledger_client import LedgerClient, OutsideContract
@@ -22,12 +24,15 @@ class Replies:
 
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, bytes, Headers]] = []
+        self.failure: Exception | None = None
+        self.is_closed = False
 
     def ask(self, key: bytes, value: bytes, timeout_s: float, headers: Headers) -> bytes:
         self.sent.append((key, value, headers))
         return codec.replies.encode(REFUSED)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class Publications:
@@ -94,6 +99,17 @@ def test_a_command_is_keyed_by_its_tenant_and_says_when_it_was_asked(
     assert codec.asked.decode(value) == GRANT
     assert dict(headers)["not_after"] == b"1795462605787"
     assert dict(headers)["asked_at"].isdigit()
+
+
+def test_a_router_that_hears_nothing_any_more_is_replaced(
+    ledger: LedgerClient, replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = Replies()
+    monkeypatch.setattr("client.ledger_client.ReplyRouter", Mock(return_value=another))
+    replies.failure = OSError("the log was cut")
+    ledger.ask(GRANT)
+    assert replies.is_closed
+    assert len(another.sent) == 1
 
 
 def test_a_command_outside_its_contract_is_not_sent(ledger: LedgerClient, replies: Replies) -> None:

@@ -1,0 +1,150 @@
+"""What the README promises, typed by a new user: every command its own process, on a real stack."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.stack
+
+LEDGER = [sys.executable, "-P", "-m", "cli"]
+READY_S = 120.0
+USAGE = {
+    "event_id": "call-1",
+    "tenant_id": "acme",
+    "project_id": "clinic",
+    "call_id": "call-1",
+    "scenario_id": "reception",
+    "started_at": 2_000,
+    "ended_at": 62_000,
+    "tier": "STANDARD",
+    "goal_reached": False,
+    "flagged_spam": False,
+    "duration_ms": 60_000,
+    "duration_cap_ms": 300_000,
+    "user_turns": 5,
+    "hold_id": "call-1",
+}
+
+
+def without_settings() -> dict[str, str]:
+    """The environment of someone who has set nothing."""
+    return {name: value for name, value in os.environ.items() if "LEDGER_" not in name}
+
+
+class Machine:
+    """A machine on which someone typed `ledger up`."""
+
+    def __init__(self, data: Path, log: Path) -> None:
+        self._environment = without_settings() | {"LEDGER_DATA": str(data)}
+        self._log = log
+        with log.open("w") as output:
+            self.up = subprocess.Popen(
+                [*LEDGER, "up"], env=self._environment, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def wait_ready(self) -> None:
+        give_up_s = time.monotonic() + READY_S
+        while "Everything runs." not in self._log.read_text():
+            assert self.up.poll() is None, self._log.read_text()
+            assert time.monotonic() < give_up_s, self._log.read_text()
+            time.sleep(0.1)
+
+    def type(self, line: str, exit_code: int = 0) -> str:
+        """Type a command; what it prints, errors after the rest."""
+        words = [word.strip("'") for word in re.findall(r"'[^']*'|\S+", line)]
+        done = subprocess.run(
+            [*LEDGER, *words], env=self._environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == exit_code, f"{line}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """Type a command that prints JSON."""
+        answer: dict[str, Any] = json.loads(self.type(f"{line} --json"))
+        return answer
+
+    def processes(self) -> list[psutil.Process]:
+        """All that `ledger up` started, and itself."""
+        up = psutil.Process(self.up.pid)
+        return [up, *up.children(recursive=True)]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Generator[Machine]:
+    machine = Machine(tmp_path / "a folder", tmp_path / "up.log")
+    try:
+        machine.wait_ready()
+        yield machine
+    finally:
+        machine.up.send_signal(signal.SIGTERM)
+        machine.up.wait(60)
+
+
+def test_from_up_to_verify_and_nothing_is_left_running(machine: Machine, tmp_path: Path) -> None:
+    # A tenant with money and a live project
+    assert "Opened clinic of acme, in sandbox." in machine.type("project open acme clinic")
+    assert "Topped up acme by $50.00." in machine.type("top-up acme 50 --id top-up-1")
+    assert "clinic of acme is live" in machine.type("project live acme clinic")
+    assert "clinic" in machine.type("project list acme")
+
+    # The same command again is no second top-up; another under its id is refused
+    machine.type("top-up acme 50 --id top-up-1")
+    assert "Refused (conflict)" in machine.type("top-up acme 60 --id top-up-1", exit_code=1)
+
+    # A hold sets money aside, and the call's usage captures it
+    assert "Allowed: $0.90 held" in machine.type("hold place acme clinic --id call-1")
+    [hold] = machine.ask("hold list acme")["holds"]
+    assert (hold["hold_id"], hold["state"], hold["amount_micros"]) == ("call-1", "OPEN", 900_000)
+    [wallet] = machine.ask("balance acme")["wallets"]
+    assert (wallet["balance_micros"], wallet["available_micros"]) == (50_000_000, 49_100_000)
+
+    usage = tmp_path / "usage.calls.jsonl"
+    usage.write_text(json.dumps({"phase": 1, "value": USAGE}))
+    assert "1 records published and decided" in machine.type(f"publish '{usage}'")
+    assert "no open holds" in machine.type("hold list acme")
+
+    # What was paid is seen in every way of looking at it
+    assert re.search(r"acme +\$49\.40 +\$0\.00 +\$49\.40", machine.type("balance"))
+    kinds = [movement["kind"] for movement in machine.ask("history acme")["movements"]]
+    assert kinds == ["CALL", "TOP_UP"]
+    [day] = machine.ask("usage acme")["usage_days"]
+    assert (day["outcome"], day["amount_micros"]) == ("REAL_CONVERSATION", 600_000)
+
+    # All is well, and it can be proved
+    assert "FAILED" not in machine.type("doctor")
+    assert machine.ask("topics check") == {"drift": []}
+    assert machine.ask("migrate --check") == {"pending": []}
+    assert machine.ask("verify")["holds"] is True
+
+    # SIGTERM ends everything that was started
+    processes = machine.processes()
+    assert len(processes) > 6
+    machine.up.send_signal(signal.SIGTERM)
+    assert machine.up.wait(60) == 0
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert alive == []
+    assert "No stack runs on" in machine.type("balance", exit_code=2)
+
+
+def test_the_demo_shows_what_happened_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = without_settings() | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [*LEDGER, "demo", "--json"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert len(shown["tenants"]) == 8
+    assert shown["log"]["dead_letters"]["malformed"] == 2
+    assert shown["verified"]["holds"] is True
+    assert "everything is stopped" in done.stderr
+    assert list(tmp_path.iterdir()) == []
