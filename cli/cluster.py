@@ -2,14 +2,13 @@
 
 import socket
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from cli.errors import Unavailable
 from cli.settings import Settings
 from eventlog.settings import KafkaSettings
 
 CONNECT_S: Final = 2.0
-ANSWER_S: Final = 10.0
 # The client library writes a line for every attempt to connect; a command says it once, in words.
 QUIET: Final = {"log_level": "0"}
 
@@ -30,15 +29,6 @@ def quiet_kafka(configured: Settings) -> KafkaSettings:
     """The same for a command, which tells by itself what goes wrong."""
     kafka = reached_kafka(configured)
     return replace(kafka, extra={**kafka.extra, **QUIET})
-
-
-def cluster_id(kafka: KafkaSettings) -> str:
-    """The broker's id of the cluster: another id is another log."""
-    from eventlog.admin import Admin
-
-    admin = Admin(kafka)
-    client: Any = admin._client  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    return str(client.describe_cluster().result(ANSWER_S).cluster_id)
 
 
 def _listens(server: str) -> bool:

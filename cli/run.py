@@ -37,7 +37,6 @@ def projector() -> None:
 
     A second one is harmless: the checkpoint lets each event in once.
     """
-    from cli.cluster import cluster_id
     from cli.services import check_tables, service
     from consumers.projector.figures import READ_MODELS
     from consumers.projector.run import run as serve
@@ -45,7 +44,7 @@ def projector() -> None:
     with service("projector", READ_MODELS) as own:
         url, partitions = own.settings.projector_url, range(own.settings.partitions)
         check_tables(url)
-        serve(own.kafka, cluster_id(own.kafka), url, partitions, own.stop, own.health)
+        serve(own.kafka, url, partitions, own.stop, own.health)
 
 
 @run.command("ticker", epilog=examples("LEDGER_TICK_SECONDS=2 ledger run ticker"))

@@ -24,8 +24,6 @@ def undecided(kafka: KafkaSettings, partitions: int) -> int:
     admin = Admin(kafka)
     topics = [kafka.topic(topic.name) for topic in (USAGE_CALLS, WALLET_COMMANDS)]
     places = [(topic, number) for topic in topics for number in range(partitions)]
-    # Asked for offsets before it knows the topics, a new client may wait a second or three.
-    admin.describe(topics)
     decided = admin.starts(places) | _committed(admin, kafka.group(APP), places)
     return sum(end - decided[place] for place, end in admin.ends(places).items())
 

@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
     AdminClient,
     ConfigEntry,
     ConfigResource,
+    DescribeClusterResult,
     ListOffsetsResultInfo,
     NewTopic,
     OffsetSpec,
@@ -68,6 +69,15 @@ class Admin:
     def __init__(self, kafka: KafkaSettings, patience_s: float = PATIENCE_S) -> None:
         self._client = AdminClient(any_client(kafka))
         self._patience_s = patience_s
+        self._met: set[str] = set()
+
+    def cluster_id(self) -> str:
+        """The broker's id of the cluster: another id is another log."""
+
+        def ask() -> dict[str, Future[DescribeClusterResult]]:
+            return {"the cluster": self._client.describe_cluster()}
+
+        return str(self._answers(ask)["the cluster"].cluster_id)
 
     def create(self, topics: Sequence[NewTopic]) -> list[str]:
         """Make the topics that do not exist; the names of those made."""
@@ -131,6 +141,7 @@ class Admin:
         self, places: Iterable[Place], which: OffsetSpec, isolation: IsolationLevel
     ) -> dict[Place, int]:
         asked = {TopicPartition(*place): which for place in places}
+        self._meet({place.topic for place in asked})
 
         def ask() -> dict[TopicPartition, Future[ListOffsetsResultInfo]]:
             return self._client.list_offsets(asked, isolation_level=isolation) if asked else {}
@@ -139,6 +150,11 @@ class Admin:
             (place.topic, place.partition): answer.offset
             for place, answer in self._answers(ask).items()
         }
+
+    def _meet(self, names: set[str]) -> None:
+        """Learn of topics: asked for offsets before that, a new client may wait for seconds."""
+        if not names <= self._met:
+            self._met |= self.describe(names).keys()
 
     def _answers(
         self, ask: Callable[[], Mapping[K, Future[V]]], besides: int = KafkaError.NO_ERROR

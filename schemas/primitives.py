@@ -11,6 +11,7 @@ BOOLEAN: Final = (False, True)
 _INT_MAX: Final = 2**31
 _LONG_MAX: Final = 2**63
 _CACHED_MAX: Final = 65_536
+_CACHED_LENGTH_MAX: Final = 128
 
 
 class Malformed(UnreadableInput):
@@ -117,7 +118,12 @@ SHORT: Final = [_varint(z) for z in range(_TWO_BYTES)]
 """Every number of one or two bytes, by its zigzag form."""
 
 # Tenants, projects and cards repeat from event to event.
-repeated_text = lru_cache(_CACHED_MAX)(text)
+_remembered = lru_cache(_CACHED_MAX)(text)
+
+
+def repeated_text(value: str) -> bytes:
+    """The same, remembered unless it is long: a stranger's texts must not fill the memory."""
+    return _remembered(value) if len(value) <= _CACHED_LENGTH_MAX else text(value)
 
 
 def cut_short(error: Exception) -> Malformed:

@@ -9,6 +9,7 @@ from typing import Final
 from consumers.projector.figures import Figures
 from consumers.projector.reading import Log, Portion, ReadAhead
 from eventlog import topics
+from eventlog.admin import Admin
 from eventlog.reader import Follower
 from eventlog.settings import GENERATION, KafkaSettings
 from ledger.errors import TryAgain
@@ -29,7 +30,6 @@ RETRY_S_MAX: Final = 5.0
 
 def run(
     kafka: KafkaSettings,
-    cluster_id: str,
     database_url: str,
     partitions: Iterable[int],
     stop: Stop,
@@ -48,7 +48,7 @@ def run(
     gc.set_threshold(YOUNG_OBJECTS_MAX)
     # The fold has a short turn after each answer of Postgres; decoding would make it wait 5 ms.
     sys.setswitchinterval(SWITCH_S)
-    identity = LogIdentity(cluster_id, topics.ids(kafka, [EVENTS])[EVENTS])
+    identity = LogIdentity(Admin(kafka).cluster_id(), topics.ids(kafka, [EVENTS])[EVENTS])
 
     def follow(positions: Mapping[int, int]) -> Log:
         return Follower(kafka, EVENTS, positions)

@@ -3,14 +3,16 @@ wrong number.
 """
 
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ledger.errors import UnreadableInput
-from schemas.codec import UnknownSchema
+from schemas.codec import DeadLetter, UnknownSchema
 from schemas.primitives import Malformed
 from tests.unit.schemas import avro
 from tests.unit.schemas.examples import EXAMPLES
@@ -256,3 +258,16 @@ def test_refusing_costs_no_more_than_reading(topic: str) -> None:
 def _plain_usage() -> dict[str, Any]:
     usage: dict[str, Any] = avro.read("usage.calls", usage_with())
     return usage
+
+
+def test_long_texts_of_strangers_are_not_kept_in_memory() -> None:
+    """A dead letter quotes what it could not take; remembering each would fill the memory."""
+    letter = EXAMPLES["ledger.dlq"]["DeadLetter"]
+    assert isinstance(letter, DeadLetter)
+    tracemalloc.start()
+    for number in range(50):
+        message = f"{number} {'x' * 100_000}"
+        avro.encode("ledger.dlq", structs.replace(letter, message=message))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
