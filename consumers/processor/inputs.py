@@ -9,6 +9,7 @@ from eventlog.settings import GENERATION
 from ledger.commands import Tick
 from ledger.decide import Input, SetAside, Unreadable
 from ledger.errors import UnreadableInput
+from ledger.usage import TIME_MS_MAX
 from schemas import codec
 from schemas.primitives import Malformed
 
@@ -111,6 +112,6 @@ def _time(headers: dict[str, bytes], name: str) -> int | None:
     text = headers.get(name)
     if text is None:
         return None
-    if not (text.isdigit() and len(text) <= _TIME_DIGITS_MAX):
-        raise Malformed(f"header {name} must be UTC milliseconds in decimal, not {text!r}")
+    if not (text.isdigit() and len(text) <= _TIME_DIGITS_MAX and int(text) <= TIME_MS_MAX):
+        raise Malformed(f"header {name} must be UTC milliseconds in decimal, before the year 10000")
     return int(text)

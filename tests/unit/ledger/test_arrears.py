@@ -2,6 +2,7 @@
 
 import pytest
 
+from ledger.events import ArrearsCollected, CallCharged
 from tests.unit.ledger.scenario import Scenario
 
 OWING = [
@@ -61,3 +62,15 @@ def test_a_thousand_and_one_charges_are_collected_oldest_first() -> None:
     collected = list(scenario.collected())
     assert collected == [f"u{n} 0.10" for n in range(1, 1_002)]
     assert scenario.shows("arrears 0.00, funds 99.90") == "arrears 0.00, funds 99.90"
+
+
+def test_what_is_owed_is_named_by_its_charge() -> None:
+    """A usage id is unique within its topic only: a call and a crawl may share one, and owe both.
+
+    The id of the charge's own event is unique.
+    """
+    scenario = Scenario("call success, grant 0.50")
+    charges = {event.event_id for event in scenario.events if isinstance(event, CallCharged)}
+    assert set(scenario.wallet.arrears) <= charges
+    collected = [event for event in scenario.events if isinstance(event, ArrearsCollected)]
+    assert {portion.charge_event_id for event in collected for portion in event.portions} <= charges

@@ -41,6 +41,9 @@ ORDER = [
     # others
     ("",                                          "top up 19.999999",                                       "refused below_minimum"),
     ("",                                          "top up 20.00",                                           "accepted"),
+    ("top up 20.00 payment p1",           "top up 20.00 payment p1 before 1:00 ago",      "refused conflict"),
+    # Only old commands are exempt (their ids are kept for ever); the future is the future.
+    ("",                                  "grant 1.00 asked 5:00.001",                    "refused in_the_future, funds 0.00"),
 ]  # fmt: skip
 
 

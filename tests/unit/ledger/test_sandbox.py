@@ -66,6 +66,9 @@ OPENING = [
     ("sandbox",    "go back",                                                   "refused no_change"),
     ("",           "go live",                                                   "refused no_change"),
     ("sandbox, go live", "go live",                                             "refused no_change"),
+    # Known, but only from a hold or from being opened: it has no usage.
+    ("new, hold standard",   "open shop since 1:00:00",    "accepted"),
+    ("sandbox",              "open shop since 1:00:00",    "accepted"),
 ]  # fmt: skip
 
 

@@ -157,6 +157,10 @@ POISONS: dict[str, tuple[str, Callable[[Inputs], Record]]] = {
         "malformed",
         lambda i: i.command(hold("h"), [("not_after", b"soon")]),
     ),
+    "a time beyond all calendars": (
+        "malformed",
+        lambda i: i.command(hold("h"), [("asked_at", b"999999999999999")]),
+    ),
 }
 
 
