@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
 from bench import machine
 from consumers.processor.run import APP
-from eventlog.admin import Admin, Place
 from eventlog.reader import read_to_end
-from eventlog.settings import KafkaSettings
+from eventlog.settings import KafkaSettings, assigned_consumer
 from eventlog.topics import USAGE_CALLS, WALLET_EVENTS
 from ledger.events import BatchCommitted
 from schemas.codec import wallet_events
@@ -80,20 +81,29 @@ def _watch(
     broker_pid: int,
 ) -> list[Sample]:
     """Samples from the first usage decided to the last."""
-    admin, group = Admin(kafka), kafka.group(APP)
+    group = Consumer(assigned_consumer(kafka, kafka.group(APP)))
     topic = kafka.topic(USAGE_CALLS.name)
-    places: list[Place] = [(topic, partition) for partition in ends]
+    places = [TopicPartition(topic, partition) for partition in ends]
     samples: list[Sample] = []
     deadline_s = time.monotonic() + TIMEOUT_S
     while not samples or samples[-1].decided < sum(ends.values()):
         time.sleep(WATCH_S)
         assert process.poll() is None, "the processor ended; see its log"
         assert time.monotonic() < deadline_s, "the processor does not get done; see its log"
-        decided = sum(admin.group_offsets(group, places).values())
+        decided = _decided(group, places)
         if decided:
             cpu_s = machine.cpu_s(process.pid), machine.cpu_s(broker_pid)
             samples.append(Sample(decided, *cpu_s))
+    group.close()
     return samples
+
+
+def _decided(group: Consumer, places: list[TopicPartition]) -> int:
+    try:
+        return sum(max(0, one.offset) for one in group.committed(places, TIMEOUT_S))
+    except KafkaException:
+        # The group's first member makes the broker look for a coordinator.
+        return 0
 
 
 def _read(kafka: KafkaSettings, partitions: int) -> Log:

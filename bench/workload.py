@@ -45,6 +45,7 @@ def openings(tenant_ids: list[str], now_ms: int) -> Iterator[Published]:
                     command_id=f"open-{project}",
                     tenant_id=tenant_id,
                     actor=ASKER,
+                    reason="bench",
                     project_id=project_id(project),
                     live_from_ms=now_ms - 30 * DAY_MS,
                 )

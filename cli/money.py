@@ -74,7 +74,7 @@ def adjust(asking: Asking, tenant: str, amount_micros: int) -> None:
     "terms",
     epilog=examples(
         "ledger terms acme --postpay --credit-limit 500 --reason 'contract of 1 May'",
-        "ledger terms acme --prepaid",
+        "ledger terms acme --prepaid --reason 'asked by the tenant'",
     ),
 )
 @click.argument("tenant", type=ID)
@@ -91,13 +91,13 @@ def terms(asking: Asking, tenant: str, is_postpay: bool, credit_limit_micros: in
     """Set how TENANT pays: ahead (prepaid), or by monthly invoice up to a credit limit (postpay).
 
     Funds stay and are spent first. A limit may be lowered under what is used: then nothing new is
-    allowed until it is paid, and open holds are honoured.
+    allowed until it is paid, and open holds are honoured. A reason is needed.
     """
     if is_postpay and credit_limit_micros is None:
         raise click.UsageError("--postpay needs --credit-limit AMOUNT.")
     limit_micros = credit_limit_micros or 0
     command = SetTerms(
-        **asking.named(tenant), is_postpay=is_postpay, credit_limit_micros=limit_micros
+        **asking.with_reason(tenant), is_postpay=is_postpay, credit_limit_micros=limit_micros
     )
     limit = f"postpay, with a credit limit of {format_usd(limit_micros)}"
     asking.ask(command, f"{tenant} is {limit if is_postpay else 'prepaid'} from now on.")

@@ -32,7 +32,7 @@ def project() -> None:
     "open",
     epilog=examples(
         "ledger project open acme clinic",
-        "ledger project open acme clinic --live-from 2026-11-01",
+        "ledger project open acme clinic --live-from 2026-11-01 --reason 'moved from before'",
     ),
 )
 @click.argument("tenant", type=ID)
@@ -45,8 +45,12 @@ def project() -> None:
 )
 @asks
 def open_project(asking: Asking, tenant: str, project_id: str, live_from_ms: int | None) -> None:
-    """Make PROJECT of TENANT known; opens the tenant's wallet too."""
-    command = OpenProject(**asking.named(tenant), project_id=project_id, live_from_ms=live_from_ms)
+    """Make PROJECT of TENANT known; opens the tenant's wallet too.
+
+    A project without usage may be live from an earlier moment; that needs a reason.
+    """
+    named = asking.named(tenant) if live_from_ms is None else asking.with_reason(tenant)
+    command = OpenProject(**named, project_id=project_id, live_from_ms=live_from_ms)
     mode = "in sandbox" if live_from_ms is None else f"live from {shown_time(live_from_ms)} UTC"
     asking.ask(command, f"Opened {project_id} of {tenant}, {mode}.")
 
@@ -68,8 +72,8 @@ def live(asking: Asking, tenant: str, project_id: str) -> None:
 @click.argument("project_id", metavar="PROJECT", type=ID)
 @asks
 def sandbox(asking: Asking, tenant: str, project_id: str) -> None:
-    """Put PROJECT back into sandbox: what begins from now on is simulated."""
-    command = ReturnToSandbox(**asking.named(tenant), project_id=project_id)
+    """Put PROJECT back into sandbox: what begins from now on is simulated. A reason is needed."""
+    command = ReturnToSandbox(**asking.with_reason(tenant), project_id=project_id)
     asking.ask(command, f"{project_id} of {tenant} is in sandbox; what began before stays live.")
 
 

@@ -62,7 +62,7 @@ def tick_on(
 
 
 def ticks(partitions: int, now_ms: int) -> list[Publication]:
-    """One tick for each partition; its id is unique, or it would count as a repeat."""
+    """One tick for each partition."""
     return [
         Publication(COMMANDS, None, asked.encode(_tick(now_ms, partition)), partition=partition)
         for partition in range(partitions)

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import TypeVar, cast
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -30,7 +30,7 @@ from confluent_kafka.admin import (
 )
 
 from eventlog.errors import LogUnavailable
-from eventlog.settings import KafkaSettings, any_client
+from eventlog.settings import KafkaSettings, any_client, assigned_consumer
 
 PATIENCE_S = 30.0
 RETRY_S = 0.05
@@ -44,6 +44,7 @@ PASSING = {
     "UNSTABLE_OFFSET_COMMIT",
     "_TRANSPORT",
     "_TIMED_OUT",
+    "_WAIT_COORD",
 }
 """A partition or group is on its way to another broker, or was just made."""
 
@@ -67,6 +68,7 @@ class Admin:
     """
 
     def __init__(self, kafka: KafkaSettings, patience_s: float = PATIENCE_S) -> None:
+        self._kafka = kafka
         self._client = AdminClient(any_client(kafka))
         self._patience_s = patience_s
         self._met: set[str] = set()
@@ -124,18 +126,26 @@ class Admin:
         return self._offsets(places, latest, IsolationLevel.READ_UNCOMMITTED)
 
     def group_offsets(self, group: str, places: Iterable[Place]) -> dict[Place, int]:
-        """What a group committed; a partition for which it has nothing is left out."""
-        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
+        """What a group committed; a partition for which it has nothing is left out.
 
-        def ask() -> dict[str, Future[ConsumerGroupTopicPartitions]]:
-            return self._client.list_consumer_group_offsets([asked], require_stable=True)
+        Asked through a consumer that never joins: the administration's own question can crash the
+        process while the group's coordinator is not ready.
+        """
+        asked = [TopicPartition(*place) for place in places]
+        consumer = Consumer(assigned_consumer(self._kafka, group))
 
-        return {
-            (found.topic, found.partition): found.offset
-            for answer in self._answers(ask).values()
-            for found in answer.topic_partitions or []
-            if found.offset >= 0
-        }
+        def ask() -> list[TopicPartition]:
+            found = consumer.committed(asked, self._patience_s)
+            for place in found:
+                if place.error is not None:
+                    raise KafkaException(place.error)
+            return found
+
+        try:
+            found = self._insist(ask)
+        finally:
+            consumer.close()
+        return {(at.topic, at.partition): at.offset for at in found if at.offset >= 0}
 
     def _offsets(
         self, places: Iterable[Place], which: OffsetSpec, isolation: IsolationLevel
@@ -161,9 +171,14 @@ class Admin:
     ) -> dict[K, V]:
         """All answers, without those that are the error `besides`; asks again while that helps."""
         give_up_s = time.monotonic() + self._patience_s
+        return self._insist(lambda: _collect(ask(), besides, give_up_s))
+
+    def _insist(self, ask: Callable[[], V]) -> V:
+        """Ask again while the answer is that things are about to change."""
+        give_up_s = time.monotonic() + self._patience_s
         while True:
             try:
-                return _collect(ask(), besides, give_up_s)
+                return ask()
             except KafkaException as exception:
                 if error_of(exception).name() not in PASSING:
                     raise

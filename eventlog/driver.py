@@ -6,18 +6,19 @@ commits, which wait for the broker, have small pools of their own.
 
 import time
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from operator import methodcaller
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from eventlog.admin import Admin
 from eventlog.arrivals import poll_batch, sort_out
-from eventlog.errors import ClaimLost, LogTruncated, LogUnavailable, PartitionRefused, StopProcess
+from eventlog.errors import LogTruncated, LogUnavailable, PartitionRefused, StopProcess
 from eventlog.logic import LogicFactory, Observer
+from eventlog.pool import Pool
 from eventlog.records import InputRecord
 from eventlog.served import BATCH_INPUTS_MAX, ServedPartition
 from eventlog.settings import KafkaSettings, assigned_consumer, group_consumer
@@ -42,7 +43,9 @@ COMMITTING_S = 0.001
 ENDS_EVERY_S = 0.1
 BRIEF_S = 2.0
 """How long the loop itself may wait for an answer."""
+LEAVE_S_MAX = 10.0
 LAG_EVERY_S = 5.0
+ERRORS_EVERY_S = 10.0
 
 _topic = methodcaller("topic")
 _partition = methodcaller("partition")
@@ -53,8 +56,6 @@ class Assignment:
     """A partition as the group gave it to this process; given again, it is another."""
 
     number: int
-    group: object
-    """The group's metadata of that moment: later ones would pass the fence for anyone's."""
     began_s: float
 
 
@@ -77,10 +78,10 @@ class Driver:
         self._admin = Admin(kafka)
         self._brief_admin = Admin(kafka, BRIEF_S)
         group = kafka.group(wiring.app)
-        self._usage = Consumer(group_consumer(kafka, group))
+        self._usage = Consumer({**group_consumer(kafka, group), "error_cb": self._tell_error})
         self._commands = Consumer(assigned_consumer(kafka, group))
-        self._committers = ThreadPoolExecutor(COMMITTERS, "committer")
-        self._takers = ThreadPoolExecutor(TAKE_OVERS, "take-over")
+        self._committers = Pool(COMMITTERS, "committer")
+        self._takers = Pool(TAKE_OVERS, "take-over")
         self._held: dict[int, Assignment] = {}
         self._taking: dict[int, tuple[Assignment, Future[TakenOver]]] = {}
         self._served: dict[int, ServedPartition] = {}
@@ -89,6 +90,7 @@ class Driver:
         self._busy = False
         self._ends_asked_s = 0.0
         self._lag_told_s = 0.0
+        self._errors_told_s: dict[str, float] = {}
 
     def run(self) -> None:
         """Serve until told to stop, then hand over cleanly.
@@ -104,14 +106,17 @@ class Driver:
             while not self._stop:
                 self._turn()
             self._hand_over()
-        except (KafkaException, LogTruncated) as error:
+        except (KafkaException, LogTruncated, LogUnavailable) as error:
             raise StopProcess(str(error)) from error
         finally:
             self._close()
 
     def _turn(self) -> None:
         self._observer.turned()
-        commands = self._route(poll_batch(self._commands, POLL_RECORDS, self._patience_s))
+        patience_s = self._patience_s
+        commands = self._wants_commands and self._route(
+            poll_batch(self._commands, POLL_RECORDS, patience_s)
+        )
         if commands:
             self._ask_ends()
         usage = self._wants_usage and self._route(poll_batch(self._usage, POLL_RECORDS, 0))
@@ -129,6 +134,10 @@ class Driver:
         if self._busy:
             return 0
         return COMMITTING_S if any(s.batch for s in self._served.values()) else IDLE_S
+
+    @property
+    def _wants_commands(self) -> bool:
+        return sum(len(served.commands) for served in self._served.values()) < WAITING_MAX
 
     @property
     def _wants_usage(self) -> bool:
@@ -178,15 +187,18 @@ class Driver:
         if not ready:
             return False
         served = min(ready, key=_rank)
+        # Any change of members raises this member's epoch, and the broker refuses an older one. It
+        # is ours to use: a revocation is told in this thread, and drops the partition before.
+        served.group = self._usage.consumer_group_metadata()
         served.start(self._committers)
         self._pause_or_resume(served)
         return True
 
     def _settle(self) -> bool:
-        ended = [s for s in self._served.values() if s.batch and s.batch.end.done()]
-        for served in ended:
+        landed = [served for served in self._served.values() if served.landed]
+        for served in landed:
             served.settle()
-        return bool(ended)
+        return bool(landed)
 
     def _pause_or_resume(self, served: ServedPartition) -> None:
         """Fetch no more for a partition that falls far behind; the others share its queue."""
@@ -202,7 +214,6 @@ class Driver:
 
     def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         with self._flagging():
-            group = consumer.consumer_group_metadata()
             # Nothing is read until the partition is taken over, but a first fetch may be under way
             # before the pause: from an offset that exists.
             starts = self._brief_admin.starts((place.topic, place.partition) for place in places)
@@ -214,7 +225,7 @@ class Driver:
             if len(places) != len(numbers) * len(self._wiring.usage):
                 raise StopProcess(f"usage topics are not assigned together: {places}")
             for number in numbers:
-                self._take_over(Assignment(number, group, time.monotonic()))
+                self._take_over(Assignment(number, time.monotonic()))
 
     def _revoke(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         with self._flagging():
@@ -256,19 +267,18 @@ class Driver:
         done = [number for number, (_, taken) in self._taking.items() if taken.done()]
         for number in done:
             assignment, taken = self._taking.pop(number)
+            if self._held.get(number) is not assignment:
+                # It went elsewhere meanwhile, whatever came of the attempt.
+                continue
             try:
                 self._serve(assignment, taken.result())
-            except ClaimLost:
-                continue
             except PartitionRefused as why:
                 self._refuse(number, why)
         return bool(done)
 
     def _serve(self, assignment: Assignment, taken: TakenOver) -> None:
         number = assignment.number
-        if self._held.get(number) is not assignment:
-            return
-        served = ServedPartition(taken, self._wiring, assignment.group, self._observer)
+        served = ServedPartition(taken, self._wiring, self._observer)
         self._served[number] = served
         at = {self._kafka.topic(topic): offset for topic, offset in taken.positions.items()}
         commands = self._kafka.topic(self._wiring.commands)
@@ -321,6 +331,13 @@ class Driver:
                 # Negative until the first answer to a fetch.
                 self._observer.lag(number, topic, max(0, end - progress.decided))
 
+    def _tell_error(self, error: KafkaError) -> None:
+        """Log what the client mends by itself, as when the broker is away; not every attempt."""
+        now_s = time.monotonic()
+        if now_s > self._errors_told_s.get(error.name(), 0) + ERRORS_EVERY_S:
+            self._errors_told_s[error.name()] = now_s
+            log().warning("kafka client", error=error.name(), reason=error.str())
+
     # The end.
 
     def _hand_over(self) -> None:
@@ -329,13 +346,18 @@ class Driver:
             served.settle()
 
     def _close(self) -> None:
+        """Leave the group, so that others need not wait for the end of the session."""
         # Take-overs look at this and give up.
         self._held.clear()
-        self._takers.shutdown(wait=False, cancel_futures=True)
+        # While the broker is away, leaving would last until it is back.
+        leaving = Pool(1, "leaving")
+        wait([leaving.submit(self._leave)], LEAVE_S_MAX)
+        for pool in (leaving, self._committers, self._takers):
+            pool.close()
+
+    def _leave(self) -> None:
         self._usage.close()
         self._commands.close()
-        self._committers.shutdown()
-        self._takers.shutdown()
 
 
 def _rank(served: ServedPartition) -> float:

@@ -34,8 +34,7 @@ class Publisher:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
-        self._producer = Producer(plain_producer(kafka))
-        time.sleep(IDENTIFIED_S)
+        self._producer = self._connect()
 
     def publish(self, publications: Iterable[Publication]) -> int:
         """Return how many records there were, once all are acknowledged by every copy in sync.
@@ -51,10 +50,18 @@ class Publisher:
         # It ends: a record that cannot be delivered is reported when its time is up.
         while len(outcomes) < asked:
             self._producer.poll(0.1)
+        if any(error is not None and error.fatal() for _, error in outcomes):
+            # It will deliver nothing any more; the next call finds another.
+            self._producer = self._connect()
         failures = [(place, error.str()) for place, error in outcomes if error is not None]
         if failures:
             raise Undelivered(sorted(failures))
         return asked
+
+    def _connect(self) -> Producer:
+        producer = Producer(plain_producer(self._kafka))
+        time.sleep(IDENTIFIED_S)
+        return producer
 
     def _produce(
         self, record: Publication, place: int, outcomes: list[tuple[int, KafkaError | None]]

@@ -4,6 +4,7 @@ Only committed records are seen, and every position is a number: nothing is skip
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from types import TracebackType
@@ -19,6 +20,7 @@ from eventlog.settings import KafkaSettings, assigned_consumer
 
 BATCH_RECORDS = 2_000
 SILENCE_S_MAX = 60.0
+FROM_THE_END = 10
 
 
 def read_to_end(
@@ -50,6 +52,20 @@ def read_batches(
                 raise LogUnavailable(f"{topic}/{partition}: nothing at {before}, before {end}")
 
 
+def last_record(kafka: KafkaSettings, topic: str, partition: int) -> InputRecord | None:
+    """The last committed record of a partition; None if it has none."""
+    admin, place = Admin(kafka), (kafka.topic(topic), partition)
+    start, end = admin.starts([place])[place], admin.committed_ends([place])[place]
+    back = FROM_THE_END
+    while True:
+        begin = max(start, end - back)
+        found = deque(read_to_end(kafka, topic, partition, begin), maxlen=1)
+        if found or begin == start:
+            return found[0] if found else None
+        # Only commit markers, or records that were aborted.
+        back *= 100
+
+
 class Follower:
     """Partitions of one topic from positions that the caller keeps, to their ends and beyond."""
 
@@ -71,7 +87,9 @@ class Follower:
         for record in records:
             self.positions[record.partition()] = record.offset() + 1
         for end in ends:
-            self.positions[end.partition()] = end.offset()
+            # An end that was met in a quiet moment may arrive together with later records.
+            number = end.partition()
+            self.positions[number] = max(self.positions[number], end.offset())
         return records
 
     def seek(self, partition: int, offset: int) -> None:

@@ -15,26 +15,31 @@ The loop does 1 to 3 and 6, a committer's thread 4 and 5.
 import time
 from bisect import bisect_right
 from collections.abc import Iterable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import methodcaller
 
 from eventlog.errors import PartitionRefused, StopProcess
 from eventlog.logic import Observer, StepResult
+from eventlog.pool import Pool
 from eventlog.progress import Progress
 from eventlog.records import InputRecord
+from eventlog.settings import TRANSACTION_TIMEOUT_MS
 from eventlog.takeover import TakenOver, Wiring
 
 BATCH_INPUTS_MAX = 2_000
 BATCH_BYTES_MAX = 4_000_000
 BATCH_S_MAX = 2.0
 
-USAGE_BESIDE_COMMANDS_MAX = 500
+USAGE_BESIDE_COMMANDS_MAX = 200
 """Someone waits for a batch with commands: it is kept short."""
 
 AHEAD_MS_MAX = 10 * 60_000
 """An append time that far ahead of the host's clock is not believed."""
+
+FLIGHT_S_MAX = TRANSACTION_TIMEOUT_MS / 1_000 + 2
+"""By then the broker has ended the transaction; the client's calls can outlast their time-outs."""
 
 ABORTS_MAX = 5
 ABORT_PAUSE_S = 0.1
@@ -57,19 +62,20 @@ class Batch:
 class ServedPartition:
     """The queues, the progress and the batch in flight of one partition."""
 
-    def __init__(self, taken: TakenOver, wiring: Wiring, group: object, observer: Observer) -> None:
-        """Serve what was taken over; `group` is the metadata that came with the assignment."""
+    def __init__(self, taken: TakenOver, wiring: Wiring, observer: Observer) -> None:
+        """Serve what was taken over."""
         self.number = taken.claim.partition
         self.commands: list[InputRecord] = []
         self.usage: list[InputRecord] = []
         self.progress = {topic: Progress(at) for topic, at in taken.positions.items()}
         self.batch: Batch | None = None
         self.started_s = 0.0
+        self.group: object = None
+        """The metadata of this member of the group, to be renewed before every batch."""
         self._logic = taken.logic
         self._producer = taken.producer
         self._logical = taken.claim.logical
         self._wiring = wiring
-        self._group = group
         self._observer = observer
         self._command_ms = 0
         self._inputs_max = BATCH_INPUTS_MAX
@@ -117,7 +123,7 @@ class ServedPartition:
         if self._command_ms:
             self.progress[self._logical[name]].ask_end(end, self._command_ms)
 
-    def start(self, committers: Executor) -> None:
+    def start(self, committers: Pool) -> None:
         """Decide the next batch and hand it to a committer."""
         self.started_s = time.monotonic()
         # 1. Begin.
@@ -148,12 +154,21 @@ class ServedPartition:
         del self.usage[:of_usage]
         self._resize(time.monotonic() - self.started_s)
 
+    @property
+    def landed(self) -> bool:
+        """Whether there is a batch to settle: one that ended, or should have."""
+        batch = self.batch
+        return batch is not None and (batch.end.done() or _seconds_left(batch) <= 0)
+
     def settle(self) -> None:
         """Wait for the end of the batch in flight, if there is one. Raises StopProcess."""
         if self.batch is None:
             return
         batch, self.batch = self.batch, None
-        reason = batch.end.result()
+        try:
+            reason = batch.end.result(max(0, _seconds_left(batch)))
+        except TimeoutError as error:
+            raise StopProcess(f"partition {self.number}: a commit does not end") from error
         if reason is not None:
             self._put_back(batch, reason)
             return
@@ -169,7 +184,7 @@ class ServedPartition:
 
     def _commit(self, result: StepResult) -> str | None:
         # 4. Send the positions.
-        reason = self._producer.send_offsets(result.next_offsets, self._group)
+        reason = self._producer.send_offsets(result.next_offsets, self.group)
         if reason is not None:
             self._producer.abort()
             return reason
@@ -223,6 +238,10 @@ class ServedPartition:
 
     def _reach(self, step: str) -> None:
         self._observer.step_reached(step, self.number)
+
+
+def _seconds_left(batch: Batch) -> float:
+    return batch.began_s + FLIGHT_S_MAX - time.monotonic()
 
 
 def _size(records: Iterable[InputRecord]) -> int:

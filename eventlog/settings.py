@@ -24,7 +24,10 @@ ClientConfig = dict[str, str | int | float | bool]
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """A cluster; `prefix` separates environments on it, `extra` holds TLS and SASL settings."""
+    """A cluster; `prefix` separates environments on it.
+
+    `extra` goes to every client: TLS, SASL, `log_level`. It cannot weaken what is set for money.
+    """
 
     bootstrap_servers: str
     prefix: str = ""
@@ -45,14 +48,14 @@ class KafkaSettings:
 
 def any_client(kafka: KafkaSettings) -> ClientConfig:
     return {
-        **kafka.extra,
-        "bootstrap.servers": kafka.bootstrap_servers,
-        # A broker that was away is found again at once, not after the default ten seconds.
+        # A broker that was away is found again soon, not after the default ten seconds.
         "reconnect.backoff.max.ms": 1_000,
-        # Warnings and worse: it writes to standard error by itself.
-        "log_level": 4,
+        # By itself it writes to standard error, many lines a second while a broker is away.
+        "log_level": 2,
         # Otherwise every client offers its metrics to the broker.
         "enable.metrics.push": False,
+        **kafka.extra,
+        "bootstrap.servers": kafka.bootstrap_servers,
     }
 
 

@@ -19,8 +19,7 @@ from eventlog.settings import (
 )
 
 FENCE_TIMEOUT_S = 5.0
-OFFSETS_TIMEOUT_S = TRANSACTION_TIMEOUT_MS / 1_000
-COMMIT_TIMEOUT_S = 2 * TRANSACTION_TIMEOUT_MS / 1_000
+END_TIMEOUT_S = TRANSACTION_TIMEOUT_MS / 1_000
 DELIVERY_TIMEOUT_S = DELIVERY_TIMEOUT_MS / 1_000
 
 
@@ -78,7 +77,7 @@ class PartitionProducer:
             for topic, offset in next_offsets.items()
         ]
         try:
-            self._producer.send_offsets_to_transaction(places, group, OFFSETS_TIMEOUT_S)
+            self._producer.send_offsets_to_transaction(places, group, END_TIMEOUT_S)
         except KafkaException as exception:
             if error_of(exception).txn_requires_abort():
                 return error_of(exception).str()
@@ -88,7 +87,7 @@ class PartitionProducer:
     def commit(self) -> None:
         """Make it visible. A commit that failed is unknown, not failed: StopProcess."""
         try:
-            self._producer.commit_transaction(COMMIT_TIMEOUT_S)
+            self._producer.commit_transaction(END_TIMEOUT_S)
         except KafkaException as exception:
             raise self._stop("the commit's outcome is unknown", exception) from exception
 
@@ -97,7 +96,7 @@ class PartitionProducer:
         try:
             # Aborting while the first record is on its way can end in a fatal error.
             self._producer.flush(DELIVERY_TIMEOUT_S)
-            self._producer.abort_transaction(COMMIT_TIMEOUT_S)
+            self._producer.abort_transaction(END_TIMEOUT_S)
         except KafkaException as exception:
             raise self._stop("could not abort", exception) from exception
 

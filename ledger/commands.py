@@ -7,7 +7,7 @@ import msgspec
 from ledger.refusals import Refusal
 from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, Tier, is_id
 
-AMOUNT_MICROS_MAX: Final = 10**15
+AMOUNT_MICROS_MAX: Final = 10**14
 REASON_LENGTH_MAX: Final = 500
 
 
@@ -98,6 +98,8 @@ def fault_in_command(command: Command) -> str | None:
         return None if command.tenant_id == "" else "a tick has no tenant_id"
     if not is_id(command.tenant_id):
         return "tenant_id must be 1 to 64 printable characters"
+    if _needs_reason(command) and not command.reason.strip():
+        return "reason must say why: what an operator does is recorded with it"
     match command:
         case OpenProject():
             if not 0 <= (command.live_from_ms or 0) <= TIME_MS_MAX:
@@ -123,6 +125,17 @@ def fault_in_command(command: Command) -> str | None:
             return _fault_in_id("hold_id", command.hold_id)
         case _:
             raise AssertionError(f"no rule for {type(command).__name__}")
+
+
+def _needs_reason(command: Command) -> bool:
+    """What only operators do carries a reason (PRODUCT decision 20)."""
+    match command:
+        case AdjustBalance() | GrantCredit() | SetTerms() | ReturnToSandbox():
+            return True
+        case OpenProject():
+            return command.live_from_ms is not None
+        case _:
+            return False
 
 
 def _fault_in_id(name: str, value: str) -> str | None:

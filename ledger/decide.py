@@ -34,11 +34,16 @@ OUTPUTS_PER_INPUT_MAX: Final = 8
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """The settings that decisions depend on; part of the configuration version in the footer."""
+    """The settings that decisions depend on; part of the configuration version in the footer.
+
+    `outputs_max` and `dead_letters_max` bound a batch: a dead letter holds a whole input, however
+    large, with its headers.
+    """
 
     deduplication_window_ms: int = 90 * DAY_MS
     future_tolerance_ms: int = 5 * 60_000
     outputs_max: int = 5_000
+    dead_letters_max: int = 20
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -147,7 +152,11 @@ class _Deciding:
     @property
     def is_full(self) -> bool:
         """Whether another input might not fit; an unfinished tick leaves room for nothing else."""
-        return self._room < OUTPUTS_PER_INPUT_MAX or self.overlay.draining is not None
+        return (
+            self._room < OUTPUTS_PER_INPUT_MAX
+            or len(self.dead_letters) >= self.rules.dead_letters_max
+            or self.overlay.draining is not None
+        )
 
     @property
     def _room(self) -> int:

@@ -130,6 +130,7 @@ class ProjectOpened(WalletEvent, frozen=True):
     project_id: str
     live_from_ms: int | None
     seen_in_passing: bool
+    reason: str
 
     def mutate(self, wallet: Wallet) -> None:
         switches = () if self.live_from_ms is None else ((self.live_from_ms, ProjectMode.LIVE),)
@@ -142,6 +143,7 @@ class ProjectModeChanged(WalletEvent, frozen=True):
     project_id: str
     mode: ProjectMode
     from_ms: int
+    reason: str
 
     def mutate(self, wallet: Wallet) -> None:
         switches = (*wallet.projects[self.project_id], (self.from_ms, self.mode))
@@ -234,6 +236,7 @@ class HoldVoided(WalletEvent, frozen=True):
     """The hold was given back unused."""
 
     hold_id: str
+    reason: str
 
     def mutate(self, wallet: Wallet) -> None:
         wallet.end_hold(self.hold_id)
@@ -353,11 +356,13 @@ class CardAdopted(PartitionEvent, frozen=True):
 class BatchCommitted(PartitionEvent, frozen=True):
     """The footer of a transaction, and so the position: where every input goes on.
 
-    `usage_read_to_ms` is how far usage had been read (the watermark); `batch_hash` the SHA-256 over
-    the SHA-256 of each of the batch's other values, in order; the counts are of this batch.
+    `partitions` is how many the topics have; `usage_read_to_ms` how far usage had been read (the
+    watermark); `batch_hash` the SHA-256 over the SHA-256 of each of the batch's other values, in
+    order; the counts are of this batch.
     """
 
     positions: tuple[InputPosition, ...]
+    partitions: int
     usage_read_to_ms: int
     events: int
     dead_letters: int

@@ -63,6 +63,12 @@ class PartitionState:
         self.due_holds: list[DueHold] = []
         self.cards = CardBook()
 
+    def forget_ended_holds(self) -> None:
+        """Leave only open holds in the queue of those to expire; the others would be skipped."""
+        self.due_holds = [
+            due for due in self.due_holds if due.hold_id in self.wallets[due.tenant_id].holds
+        ]
+
 
 class Overlay:
     """What a batch changes, kept beside the state until its transaction is committed."""

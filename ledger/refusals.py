@@ -26,6 +26,7 @@ class Refusal(StrEnum):
     not_refundable = "not_refundable"
     no_change = "no_change"
     project_in_use = "project_in_use"
+    too_many_lots = "too_many_lots"
 
     @property
     def sentence(self) -> str:
@@ -53,5 +54,6 @@ _SENTENCES = {
     Refusal.refund_window_over: "The last activity is more than 12 months ago.",
     Refusal.not_refundable: "Nothing of it can be refunded.",
     Refusal.no_change: "It is so already.",
+    Refusal.too_many_lots: "So many lots are unspent that no more are added; grant it in one sum.",
     Refusal.project_in_use: "The project has usage; it can only go live from now on.",
 }

@@ -25,6 +25,8 @@ TOP_UP_MICROS_MIN: Final = 20 * MICROS_PER_USD
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOLD_GRACE_MS: Final = 15 * 60_000
 PORTIONS_PER_EVENT_MAX: Final = 1_000
+UNSPENT_LOTS_MAX: Final = 1_000
+"""A charge names every lot it draws from, and must fit a record."""
 
 
 class Cause(msgspec.Struct):
@@ -146,9 +148,12 @@ class Wallet(BaseAggregate[str]):
         # From here on it must succeed.
         self._open(cause)
         if live_from_ms is None or project_id not in self.projects:
-            return self._record_project(cause, project_id, live_from_ms, passing=False)
+            opened = (project_id, live_from_ms, False, command.reason)
+            return self._record(done.ProjectOpened(*self._next(cause), *opened))
         return self._record(
-            done.ProjectModeChanged(*self._next(cause), project_id, ProjectMode.LIVE, live_from_ms)
+            done.ProjectModeChanged(
+                *self._next(cause), project_id, ProjectMode.LIVE, live_from_ms, command.reason
+            )
         )
 
     def change_mode(
@@ -164,14 +169,20 @@ class Wallet(BaseAggregate[str]):
         # From here on it must succeed.
         now_ms = cause.recorded_at_ms
         return self._record(
-            done.ProjectModeChanged(*self._next(cause), command.project_id, mode, now_ms)
+            done.ProjectModeChanged(
+                *self._next(cause), command.project_id, mode, now_ms, command.reason
+            )
         )
 
     def meet_project(self, project_id: str, cause: Cause) -> None:
         """A project seen first in usage or a hold opens in sandbox, and its tenant with it."""
         if project_id not in self.projects:
             self._open(cause)
-            self._record_project(cause, project_id, None, passing=True)
+            self._record(
+                done.ProjectOpened(
+                    *self._next(cause), project_id, None, seen_in_passing=True, reason=""
+                )
+            )
 
     def set_terms(self, command: ask.SetTerms, cause: Cause) -> None:
         """Prepaid, or postpay with a limit; a limit may be lowered under its use."""
@@ -218,6 +229,8 @@ class Wallet(BaseAggregate[str]):
         """Give credit that was never paid."""
         if not self.is_open:
             return self._refuse(command, Refusal.unknown, cause)
+        if len(self.unspent) >= UNSPENT_LOTS_MAX:
+            return self._refuse(command, Refusal.too_many_lots, cause)
         # From here on it must succeed.
         self._record(done.CreditGranted(*self._next(cause), command.amount_micros, command.reason))
         return self._collect_arrears(cause)
@@ -228,6 +241,8 @@ class Wallet(BaseAggregate[str]):
             return self._refuse(command, Refusal.unknown, cause)
         if -command.amount_micros > max(0, self.available_micros):
             return self._refuse(command, self._not_enough, cause)
+        if command.amount_micros > 0 and len(self.unspent) >= UNSPENT_LOTS_MAX:
+            return self._refuse(command, Refusal.too_many_lots, cause)
         # From here on it must succeed.
         draws, credit_micros = self._draw(max(0, -command.amount_micros))
         self._record(
@@ -279,7 +294,7 @@ class Wallet(BaseAggregate[str]):
         if command.hold_id not in self.holds:
             return self._refuse(command, Refusal.hold_ended, cause)
         # From here on it must succeed.
-        self._record(done.HoldVoided(*self._next(cause), command.hold_id))
+        self._record(done.HoldVoided(*self._next(cause), command.hold_id, command.reason))
         return self._collect_arrears(cause)
 
     def expire_hold(self, hold_id: str, cause: Cause) -> None:
@@ -461,11 +476,6 @@ class Wallet(BaseAggregate[str]):
     def _open(self, cause: Cause) -> None:
         if not self.is_open:
             self._record(done.WalletOpened(*self._next(cause)))
-
-    def _record_project(
-        self, cause: Cause, project_id: str, live_from_ms: int | None, *, passing: bool
-    ) -> None:
-        self._record(done.ProjectOpened(*self._next(cause), project_id, live_from_ms, passing))
 
     def _draw(self, amount_micros: int) -> tuple[tuple[Draw, ...], int]:
         """Choose what pays: lots in their order, then credit. The caller has checked the reach."""

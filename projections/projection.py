@@ -60,6 +60,7 @@ class Projection:
         Raises `Overtaken` where the checkpoint is elsewhere, and `BrokenLog`; nothing is written
         then, nor if the connection breaks before the commit.
         """
+        assert not batch or expected <= batch[0].offset <= batch[-1].offset < following
         self._add_months(batch)
         database = self._database
         with database.transaction():

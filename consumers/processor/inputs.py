@@ -9,7 +9,7 @@ from eventlog.settings import GENERATION
 from ledger.commands import Tick
 from ledger.decide import Input, SetAside, Unreadable
 from ledger.errors import UnreadableInput
-from ledger.usage import TIME_MS_MAX
+from ledger.usage import TIME_MS_MAX, is_id
 from schemas import codec
 from schemas.primitives import Malformed
 
@@ -22,6 +22,7 @@ INSTANCE_ID: Final = "instance_id"
 ASKED_AT: Final = "asked_at"
 NOT_AFTER: Final = "not_after"
 REPLY_HEADERS: Final = (CORRELATION_ID, INSTANCE_ID)
+REPLY_HEADER_BYTES_MAX: Final = 256
 _TIME_DIGITS_MAX: Final = 15
 
 
@@ -31,6 +32,7 @@ class Reader:
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
         self._own_tenants: dict[str, bytes] = {}
+        self._without_headers: set[tuple[str, int]] = set()
         self._stems = {
             topic: f"{GENERATION}.{logical}:{claim.partition}:"
             for topic, logical in claim.logical.items()
@@ -57,7 +59,7 @@ class Reader:
         command = codec.asked.decode(value)
         if not isinstance(command, Tick):
             self._check_place(record.key(), command.tenant_id)
-        headers = dict(record.headers() or [])
+        headers = self._command_headers(record)
         return Input(
             stem,
             appended_at_ms,
@@ -67,6 +69,15 @@ class Reader:
             _time(headers, NOT_AFTER),
         )
 
+    def _command_headers(self, record: InputRecord) -> dict[str, bytes]:
+        headers = self.headers(record)
+        if headers is None:
+            raise Malformed("the name of a header is not UTF-8")
+        named = dict(headers)
+        if any(len(named.get(name) or b"") > REPLY_HEADER_BYTES_MAX for name in REPLY_HEADERS):
+            raise Malformed(f"a header for the reply has more than {REPLY_HEADER_BYTES_MAX} bytes")
+        return named
+
     def _check_place(self, key: bytes | None, tenant_id: str) -> None:
         """A tenant's records are keyed by it and stand on its own partition."""
         if key is not None and self._own_tenants.get(tenant_id) == key:
@@ -74,37 +85,62 @@ class Reader:
         expected_key = tenant_id.encode()
         if key != expected_key:
             raise UnreadableInput(
-                "wrong_key", f"the record's key is {key!r}, its value is for tenant {tenant_id!r}"
+                "wrong_key",
+                f"the record's key is {key!r:.99}, its value is for tenant {tenant_id!r:.99}",
             )
         partition = partition_of(expected_key, self._claim.partitions)
         if partition != self._claim.partition:
             raise UnreadableInput(
                 "wrong_partition",
-                f"tenant {tenant_id!r} lives on partition {partition}; the sender's partitioner is"
-                " not murmur2_random",
+                f"tenant {tenant_id!r:.99} lives on partition {partition}: the sender does"
+                " not use the partitioner murmur2_random",
             )
-        self._own_tenants[tenant_id] = expected_key
+        if is_id(tenant_id):
+            self._own_tenants[tenant_id] = expected_key
+
+    def headers(self, record: InputRecord) -> Headers | None:
+        """A record's headers; None where a name is not UTF-8, which no broker checks.
+
+        The client library raises for such a record once, and when asked again hands out what must
+        not be touched: so it is not asked again.
+        """
+        place = (record.topic(), record.offset())
+        if place in self._without_headers:
+            return None
+        try:
+            return record.headers() or []
+        except (UnicodeError, SystemError):
+            self._without_headers.add(place)
+            return None
+
+    def reply_headers(self, record: InputRecord) -> Headers:
+        """The headers by which an asker finds the answer; empty if none is wanted."""
+        return [
+            (name, value) for name, value in self.headers(record) or [] if name in REPLY_HEADERS
+        ]
+
+    def dead_letter(self, record: InputRecord, why: SetAside) -> bytes:
+        """The value of `ledger.dlq` that keeps a record: key, value and headers as they were."""
+        headers = self.headers(record)
+        message = why.message
+        if headers is None:
+            message += "; its headers cannot be read and are left out"
+        return codec.dead_letters.encode(_dead_letter(self._claim, record, why, message, headers))
 
 
-def reply_headers(record: InputRecord) -> Headers:
-    """The headers by which an asker finds the answer; empty if none is wanted."""
-    return [(name, value) for name, value in record.headers() or [] if name in REPLY_HEADERS]
-
-
-def dead_letter(record: InputRecord, logical_topic: str, why: SetAside) -> bytes:
-    """The value of `ledger.dlq` that keeps a record byte for byte."""
-    return codec.dead_letters.encode(
-        codec.DeadLetter(
-            source_topic=logical_topic,
-            source_partition=record.partition(),
-            source_offset=record.offset(),
-            source_appended_at_ms=record.timestamp()[1],
-            code=why.code,
-            message=why.message,
-            key=record.key(),
-            value=record.value(),
-            headers=tuple(codec.Header(name, value) for name, value in record.headers() or []),
-        )
+def _dead_letter(
+    claim: Claim, record: InputRecord, why: SetAside, message: str, headers: Headers | None
+) -> codec.DeadLetter:
+    return codec.DeadLetter(
+        source_topic=claim.logical[record.topic()],
+        source_partition=record.partition(),
+        source_offset=record.offset(),
+        source_appended_at_ms=record.timestamp()[1],
+        code=why.code,
+        message=message,
+        key=record.key(),
+        value=record.value(),
+        headers=tuple(codec.Header(name, value) for name, value in headers or []),
     )
 
 

@@ -1,5 +1,6 @@
 """Folds a partition's log back into its state, checking every value against the ones before it."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
@@ -13,7 +14,23 @@ from schemas.chain import Chains, batch_hash
 EVENTS_PER_MERGE: Final = 100_000
 
 
-class Replay:
+def replayed(
+    records: Iterable[InputRecord], state: PartitionState, chains: Chains
+) -> BatchCommitted | None:
+    """Fold a partition's log, from its start, into state and chains; its last footer, if any.
+
+    Raises `BrokenLog`, naming the record, where one does not follow from those before it.
+    """
+    replay = _Replay(state, chains)
+    for record in records:
+        try:
+            replay.take(record)
+        except (AssertionError, KeyError) as error:
+            raise BrokenLog(f"{_where(record)} cannot be applied: {error!r}") from error
+    return replay.finish()
+
+
+class _Replay:
     """One replay of a partition's log, from its start."""
 
     def __init__(self, state: PartitionState, chains: Chains) -> None:
@@ -70,6 +87,7 @@ class Replay:
 
     def _merge(self) -> None:
         self._overlay.merge()
+        self._state.forget_ended_holds()
         self._chains.advance(self._heads)
         self._overlay = Overlay(self._state)
         self._heads = {}

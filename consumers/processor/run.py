@@ -7,9 +7,13 @@ from consumers.processor.inputs import USAGE_CALLS, WALLET_COMMANDS
 from consumers.processor.step import EVENTS, PartitionProcessor
 from eventlog.driver import Driver
 from eventlog.logic import Claim, Observer
+from eventlog.reader import last_record
 from eventlog.settings import KafkaSettings
 from eventlog.takeover import Wiring
 from ledger.decide import Rules
+from ledger.errors import WrongSettings
+from ledger.events import BatchCommitted
+from schemas import codec
 from service.signals import Stop
 
 APP: Final = "ledger.processor"
@@ -26,9 +30,11 @@ def run(
 ) -> None:
     """Serve the partitions the group gives this process until told to stop, then hand over.
 
-    Raises `eventlog.errors.StopProcess` when only the log can tell what happened: the process must
-    then end, and the next owner reads the truth there.
+    Raises `WrongSettings` where the log was written for another number of partitions: tenants would
+    get other wallets; and `eventlog.errors.StopProcess` when only the log can tell what happened:
+    the process must then end, and the next owner reads the truth there.
     """
+    _check_partitions(kafka, partitions)
     # A batch makes thousands of objects that live; the collector would walk them again and again.
     gc.set_threshold(YOUNG_OBJECTS_MAX)
     wiring = Wiring(APP, (USAGE_CALLS,), WALLET_COMMANDS, EVENTS, partitions)
@@ -37,3 +43,18 @@ def run(
         return PartitionProcessor(claim, rules, code_version)
 
     Driver(kafka, wiring, logic, stop, observer).run()
+
+
+def _check_partitions(kafka: KafkaSettings, partitions: int) -> None:
+    """Look at one footer: a partition that was added has none of its own to tell."""
+    for partition in range(partitions):
+        last = last_record(kafka, EVENTS, partition)
+        if last is None:
+            continue
+        footer, _ = codec.wallet_events.decode(last.value() or b"")
+        if isinstance(footer, BatchCommitted) and footer.partitions != partitions:
+            raise WrongSettings(
+                f"the log was written for {footer.partitions} partitions, and the topics have"
+                f" {partitions}; within a generation the number never changes"
+            )
+        return

@@ -11,12 +11,14 @@ from typing import Final
 import msgspec
 
 from consumers.processor.figures import count_decided
-from consumers.processor.inputs import Reader, dead_letter, reply_headers
-from consumers.processor.replay import Replay
+from consumers.processor.inputs import Reader
+from consumers.processor.replay import replayed
+from eventlog.errors import PartitionRefused
 from eventlog.logic import Claim, Position, StepResult
 from eventlog.records import InputRecord, Output
 from eventlog.settings import GENERATION
 from ledger.decide import Decision, Input, Rules, decide
+from ledger.errors import BrokenLog
 from ledger.events import BatchCommitted, CallCharged, InputHeldForReview, InputPosition
 from ledger.partition import PartitionState
 from schemas import codec
@@ -33,6 +35,7 @@ class PartitionProcessor:
     """The wallets of one partition, in memory; fed by records, answering with records."""
 
     def __init__(self, claim: Claim, rules: Rules, code_version: str) -> None:
+        self._partitions = claim.partitions
         self._topic_ids = claim.topic_ids
         self._logical = claim.logical
         self._rules = rules
@@ -57,14 +60,20 @@ class PartitionProcessor:
     def restore(self, events: Iterator[InputRecord]) -> dict[str, Position]:
         """Replay the partition's log; the last footer's positions by logical topic, {} if empty.
 
-        Raises `BrokenLog`, naming the record, where a value does not fit the ones before it.
+        Raises `PartitionRefused`, naming the record, where a value does not fit the ones before it,
+        or where the log was written for another number of partitions: the others can go on.
         """
-        replay = Replay(self._state, self._chains)
-        for record in events:
-            replay.take(record)
-        footer = replay.finish()
+        try:
+            footer = replayed(events, self._state, self._chains)
+        except BrokenLog as error:
+            raise PartitionRefused(str(error)) from error
         if footer is None:
             return {}
+        if footer.partitions != self._partitions:
+            raise PartitionRefused(
+                f"the log was written for {footer.partitions} partitions, not {self._partitions};"
+                " within a generation the number never changes"
+            )
         self._positions = {at.topic: at.next_offset for at in footer.positions}
         return {at.topic: Position(at.next_offset, at.topic_id) for at in footer.positions}
 
@@ -133,6 +142,7 @@ class PartitionProcessor:
                 InputPosition(topic, self._topic_ids[topic], positions[topic])
                 for topic in sorted(positions)
             ),
+            partitions=self._partitions,
             usage_read_to_ms=usage_read_to_ms,
             events=len(decision.events),
             dead_letters=len(decision.dead_letters),
@@ -148,14 +158,14 @@ class PartitionProcessor:
         return [
             Output(REPLIES, reply.tenant_id.encode(), codec.replies.encode(reply), headers)
             for index, reply in decision.replies
-            if (headers := reply_headers(inputs[index]))
+            if (headers := self._reader.reply_headers(inputs[index]))
         ]
 
     def _dead_letters(self, decision: Decision, inputs: Sequence[InputRecord]) -> list[Output]:
         outputs: list[Output] = []
         for why in decision.dead_letters:
             record = inputs[why.index]
-            value = dead_letter(record, self._logical[record.topic()], why)
+            value = self._reader.dead_letter(record, why)
             outputs.append(Output(DEAD_LETTERS, record.key(), value, []))
         return outputs
 

@@ -30,7 +30,7 @@ CREATE TABLE projects (
 
 CREATE TABLE holds (
     tenant_id text NOT NULL,
-    -- Of the event that allowed or refused it: a refused id can be asked for again.
+    -- Of the event that allowed or refused it: one id can be refused as a conflict again and again.
     sequence bigint NOT NULL,
     hold_id text NOT NULL,
     project_id text NOT NULL,

@@ -2,12 +2,14 @@
 
 # pyright: reportUnknownMemberType=false
 
+import time
+
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from eventlog.errors import LogTruncated
-from eventlog.reader import Follower, read_to_end
+from eventlog.reader import Follower, last_record, read_to_end
 from eventlog.settings import KafkaSettings
 from tests.eventlog.harness import USAGE, Upstream, publish
 
@@ -82,3 +84,30 @@ def read_until(follower: Follower, count: int) -> list[tuple[int, bytes | None]]
     while len(found) < count:
         found += [(record.partition(), record.value()) for record in follower.poll(10, 1.0)]
     return found
+
+
+def test_an_end_met_before_later_records_does_not_move_a_follower_back(
+    kafka: KafkaSettings,
+) -> None:
+    with Follower(kafka, USAGE, {0: 0}) as log:
+        for burst in range(1, 13):
+            publish(kafka, *"abc", partition=0)
+            # The client meets the end meanwhile, and then fetches what follows.
+            time.sleep(0.15)
+            publish(kafka, *"abc", partition=0)
+            time.sleep(0.15)
+            while log.positions[0] < burst * 6:
+                before = log.positions[0]
+                records = log.poll(100, 0.2)
+                assert log.positions[0] >= before
+                assert all(record.offset() < log.positions[0] for record in records)
+
+
+def test_the_last_record_is_found_behind_markers_and_aborted_ones(kafka: KafkaSettings) -> None:
+    assert last_record(kafka, USAGE, 0) is None
+    upstream = Upstream(kafka)
+    upstream.commit("a", "b")
+    upstream.abort(*"cdefghijklmnop")
+    last = last_record(kafka, USAGE, 0)
+    assert last is not None
+    assert last.value() == b"b"

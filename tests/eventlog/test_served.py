@@ -1,14 +1,15 @@
 """One partition's batches, step by step, without a broker."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from eventlog import served
 from eventlog.errors import PartitionRefused, StopProcess
 from eventlog.logic import Claim
+from eventlog.pool import Pool
 from eventlog.records import Headers, InputRecord, Output
 from eventlog.served import ServedPartition
 from eventlog.takeover import TakenOver
@@ -52,6 +53,8 @@ class ScriptedProducer(PartitionProducer):
     """Remembers what it was told, in order; aborts as often as told."""
 
     def __init__(self, aborts: int) -> None:
+        self.answers = threading.Event()
+        self.answers.set()
         self.calls: list[str] = []
         self.committed: list[Output] = []
         self.sent_offsets: Mapping[str, int] = {}
@@ -74,6 +77,7 @@ class ScriptedProducer(PartitionProducer):
 
     def commit(self) -> None:
         self.calls.append("commit")
+        self.answers.wait()
         self.committed += self._open
 
     def abort(self) -> None:
@@ -83,14 +87,14 @@ class ScriptedProducer(PartitionProducer):
 class Bench:
     """A served partition with a tally, a scripted producer, and a committer."""
 
-    def __init__(self, committers: ThreadPoolExecutor, aborts: int = 0, at: int = 0) -> None:
+    def __init__(self, committers: Pool, aborts: int = 0, at: int = 0) -> None:
         logical = {USAGE: USAGE, COMMANDS: COMMANDS}
         self.notes = Notes()
         self.producer = ScriptedProducer(aborts)
         claim = Claim(0, 1, dict.fromkeys(logical, "id"), logical)
         positions = dict.fromkeys(logical, at)
         taken = TakenOver(claim, Tally(claim), self.producer, positions)
-        self.served = ServedPartition(taken, WIRING, "group", self.notes)
+        self.served = ServedPartition(taken, WIRING, self.notes)
         self._committers = committers
 
     def arrive(self, topic: str, *values: str, start: int = 0, append_ms: int = 0) -> None:
@@ -119,13 +123,14 @@ def msg_value(output: Output) -> str | None:
     return event.value if isinstance(event, Counted) else None
 
 
-@pytest.fixture
-def committers() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as pool:
-        yield pool
+@pytest.fixture(scope="module")
+def committers() -> Iterator[Pool]:
+    pool = Pool(1, "committer")
+    yield pool
+    pool.close()
 
 
-def test_a_batch_goes_through_its_steps_in_order(committers: ThreadPoolExecutor) -> None:
+def test_a_batch_goes_through_its_steps_in_order(committers: Pool) -> None:
     bench = Bench(committers)
     bench.arrive(USAGE, "a")
     bench.run()
@@ -133,7 +138,7 @@ def test_a_batch_goes_through_its_steps_in_order(committers: ThreadPoolExecutor)
 
 
 def test_commands_are_decided_before_usage_that_came_earlier(
-    committers: ThreadPoolExecutor,
+    committers: Pool,
 ) -> None:
     bench = Bench(committers)
     bench.arrive(USAGE, "usage")
@@ -143,7 +148,7 @@ def test_commands_are_decided_before_usage_that_came_earlier(
 
 
 def test_a_batch_takes_no_more_inputs_than_allowed(
-    committers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    committers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "BATCH_INPUTS_MAX", 2)
     bench = Bench(committers)
@@ -154,7 +159,7 @@ def test_a_batch_takes_no_more_inputs_than_allowed(
 
 
 def test_a_batch_takes_no_more_bytes_than_allowed(
-    committers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    committers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "BATCH_BYTES_MAX", 10)
     bench = Bench(committers)
@@ -165,7 +170,7 @@ def test_a_batch_takes_no_more_bytes_than_allowed(
 
 
 def test_a_batch_that_takes_too_long_makes_the_next_one_smaller(
-    committers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    committers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "BATCH_S_MAX", 0.0)
     monkeypatch.setattr(served, "BATCH_INPUTS_MAX", 4)
@@ -176,7 +181,7 @@ def test_a_batch_that_takes_too_long_makes_the_next_one_smaller(
     assert bench.producer.calls.count("commit") == 4
 
 
-def test_inputs_that_a_step_leaves_come_first_in_the_next(committers: ThreadPoolExecutor) -> None:
+def test_inputs_that_a_step_leaves_come_first_in_the_next(committers: Pool) -> None:
     bench = Bench(committers)
     bench.arrive(COMMANDS, "a", "stop", "b")
     bench.arrive(USAGE, "c", "stop", "d")
@@ -185,14 +190,14 @@ def test_inputs_that_a_step_leaves_come_first_in_the_next(committers: ThreadPool
     assert bench.producer.sent_offsets == {COMMANDS: 3, USAGE: 3}
 
 
-def test_what_is_due_is_drained_before_new_inputs(committers: ThreadPoolExecutor) -> None:
+def test_what_is_due_is_drained_before_new_inputs(committers: Pool) -> None:
     bench = Bench(committers)
     bench.arrive(COMMANDS, "a", "pend", "stop", "b")
     bench.run()
     assert bench.counted == ["a", "pend", "due", "due", "stop", "b"]
 
 
-def test_inputs_below_the_position_are_dropped(committers: ThreadPoolExecutor) -> None:
+def test_inputs_below_the_position_are_dropped(committers: Pool) -> None:
     bench = Bench(committers, at=2)
     bench.arrive(USAGE, "a", "b", "c")
     bench.arrive(USAGE, "b", "c", "d", start=1)
@@ -201,7 +206,7 @@ def test_inputs_below_the_position_are_dropped(committers: ThreadPoolExecutor) -
 
 
 def test_an_aborted_batch_is_decided_again_as_if_it_had_never_been(
-    committers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    committers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "ABORT_PAUSE_S", 0.0)
     bench = Bench(committers, aborts=2)
@@ -213,7 +218,7 @@ def test_an_aborted_batch_is_decided_again_as_if_it_had_never_been(
     assert bench.producer.calls.count("abort") == 2
 
 
-def test_an_aborted_batch_waits_a_moment(committers: ThreadPoolExecutor) -> None:
+def test_an_aborted_batch_waits_a_moment(committers: Pool) -> None:
     bench = Bench(committers, aborts=1)
     bench.arrive(USAGE, "a")
     bench.run()
@@ -223,7 +228,7 @@ def test_an_aborted_batch_waits_a_moment(committers: ThreadPoolExecutor) -> None
 
 
 def test_a_batch_that_is_always_aborted_stops_the_process(
-    committers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    committers: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "ABORT_PAUSE_S", 0.0)
     bench = Bench(committers, aborts=1_000)
@@ -232,7 +237,22 @@ def test_a_batch_that_is_always_aborted_stops_the_process(
         bench.run()
 
 
-def test_a_record_from_the_future_is_refused(committers: ThreadPoolExecutor) -> None:
+def test_a_commit_that_does_not_end_stops_the_process(
+    committers: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(committers)
+    bench.producer.answers.clear()
+    bench.arrive(USAGE, "a")
+    bench.served.start(committers)
+    assert not bench.served.landed
+    monkeypatch.setattr(served, "FLIGHT_S_MAX", 0.0)
+    assert bench.served.landed
+    with pytest.raises(StopProcess, match="a commit does not end"):
+        bench.served.settle()
+    bench.producer.answers.set()
+
+
+def test_a_record_from_the_future_is_refused(committers: Pool) -> None:
     bench = Bench(committers)
     now_ms = int(time.time() * 1_000)
     bench.arrive(USAGE, "a", append_ms=now_ms + 9 * 60_000)

@@ -107,7 +107,7 @@ class DecidedLog:
                 return ask.GrantCredit(**asker, amount_micros=choose.randrange(1, 9_000_000))
             case 5:
                 micros = choose.choice([-1, 1]) * choose.randrange(1, 5_000_000)
-                return ask.AdjustBalance(**asker, amount_micros=micros, reason="put\tright\\")
+                return ask.AdjustBalance(**asker, amount_micros=micros)
             case 6:
                 is_postpay = choose.random() < 0.5
                 limit_micros = choose.randrange(30) * MICROS_PER_USD if is_postpay else 0
@@ -155,6 +155,7 @@ class DecidedLog:
             "command_id": f"command-{number}-{len(self._holds)}",
             "tenant_id": tenant_id,
             "actor": "operator:ann",
+            "reason": "put right\\",
         }
 
     def _footer(self) -> Event:
@@ -168,6 +169,7 @@ class DecidedLog:
             input_hash=bytes(16),
             actor="ledger",
             positions=(),
+            partitions=1,
             usage_read_to_ms=0,
             events=0,
             dead_letters=0,

@@ -15,7 +15,7 @@ from tests.system.world import Service, World
 pytestmark = pytest.mark.stack
 
 CALLS = 60_000
-KILLS = 4
+KILLS = 3
 MOMENT_S = 0.4
 
 
@@ -67,6 +67,21 @@ def test_a_stopped_process_that_comes_back_is_fenced(
     assert zombie.ended() != 0, zombie.log.read_text()
     world.start("projector")
     finish(world, waiting)
+
+
+def test_a_second_processor_shares_the_work(world: World, waiting: list[Publication]) -> None:
+    first, second = world.start("processor"), world.start("processor")
+    # Given both serve some of the partitions, and one or both were given them step by step
+    for service in (first, second):
+        world.wait_for(lambda service=service: "taken over" in service.log.read_text())
+    # When there is work for all partitions
+    world.publish(waiting)
+    world.wait_until_decided()
+    # Then neither was fenced off by the other
+    assert (first.process.poll(), second.process.poll()) == (None, None)
+    world.start("projector")
+    world.wait_until_projected()
+    world.check()
 
 
 def at_a_random_moment(service: Service) -> None:

@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
 from audit.verify import verify
-from cli.waiting import undecided
+from consumers.processor.run import APP
 from devstack.stack import Stack
 from eventlog import topics
-from eventlog.admin import Admin
+from eventlog.admin import Admin, Place
 from eventlog.producer import Publication, Publisher
 from eventlog.reader import read_to_end
-from eventlog.settings import KafkaSettings
-from eventlog.topics import WALLET_EVENTS
+from eventlog.settings import KafkaSettings, assigned_consumer
+from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS, WALLET_EVENTS, Topic
 from projections import checkpoints
 from projections.database import connected
 from projections.logged import Logged
@@ -78,10 +80,10 @@ class World:
         topics.create(self.kafka, PARTITIONS, replication=1)
         # A new client may take seconds to learn of the topics; a moment must not be missed.
         self._admin = Admin(self.kafka)
-        self._places = [
-            (self.kafka.topic(WALLET_EVENTS.name), number) for number in range(PARTITIONS)
-        ]
-        self._admin.describe({topic for topic, _ in self._places})
+        self._group = Consumer(assigned_consumer(self.kafka, self.kafka.group(APP)))
+        self._places = self._places_of(WALLET_EVENTS)
+        self._inputs = self._places_of(USAGE_CALLS) + self._places_of(WALLET_COMMANDS)
+        self._admin.describe({topic for topic, _ in self._places + self._inputs})
         migrate(self.urls.owner, PASSWORDS)
 
     def start(self, name: str) -> Service:
@@ -100,6 +102,7 @@ class World:
         return service
 
     def close(self) -> None:
+        self._group.close()
         for service in self._services:
             service.kill()
 
@@ -124,7 +127,18 @@ class World:
             time.sleep(POLL_S)
 
     def wait_until_decided(self) -> None:
-        self.wait_for(lambda: undecided(self.kafka, PARTITIONS) == 0)
+        """Until all that is published now is: the group's offsets are copies of the footers'."""
+        ends = {place: end for place, end in self._admin.ends(self._inputs).items() if end}
+        self.wait_for(lambda: self._committed(ends) == ends)
+
+    def _committed(self, places: Iterable[Place]) -> dict[Place, int]:
+        # Asked of a consumer: librdkafka's administration dies of a coordinator not yet there.
+        try:
+            found = self._group.committed([TopicPartition(*place) for place in places], PATIENCE_S)
+        except KafkaException:
+            # The group's first member makes the broker look for a coordinator.
+            return {}
+        return {(one.topic, one.partition): one.offset for one in found}
 
     def wait_until_projected(self) -> None:
         ends = self._admin.committed_ends(self._places)
@@ -135,6 +149,9 @@ class World:
             return all(folded.get(number, 0) >= end - MARKER for (_, number), end in ends.items())
 
         self.wait_for(caught_up)
+
+    def _places_of(self, topic: Topic) -> list[Place]:
+        return [(self.kafka.topic(topic.name), number) for number in range(PARTITIONS)]
 
     def _logs(self) -> str:
         return "\n".join(

@@ -13,7 +13,9 @@ from ledger.refusals import Refusal
 from ledger.usage import CallUsage, Tier
 from schemas import codec
 
-GRANT = GrantCredit(command_id="g-1", tenant_id="acme", actor="service:x", amount_micros=5)
+GRANT = GrantCredit(
+    command_id="g-1", tenant_id="acme", actor="service:x", reason="because", amount_micros=5
+)
 REFUSED = Reply(
     command_id="g-1", tenant_id="acme", event_id="e", recorded_at_ms=1, refusal=Refusal.closed
 )
@@ -113,7 +115,9 @@ def test_a_router_that_hears_nothing_any_more_is_replaced(
 
 
 def test_a_command_outside_its_contract_is_not_sent(ledger: LedgerClient, replies: Replies) -> None:
-    wrong = GrantCredit(command_id="g-1", tenant_id="acme", actor="x", amount_micros=0)
+    wrong = GrantCredit(
+        command_id="g-1", tenant_id="acme", actor="x", reason="because", amount_micros=0
+    )
     with pytest.raises(OutsideContract, match="amount_micros"):
         ledger.ask(wrong)
     assert replies.sent == []

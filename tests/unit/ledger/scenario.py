@@ -292,7 +292,13 @@ class Scenario:
         options = options or {}
         command_id = options.get("as") or self._next(kind)
         self._take(
-            command(command_id=command_id, tenant_id=TENANT, actor="operator:ann", **fields),
+            command(
+                command_id=command_id,
+                tenant_id=TENANT,
+                actor="operator:ann",
+                reason="because",
+                **fields,
+            ),
             options,
         )
 

@@ -26,7 +26,11 @@ def inputs(*values: CallUsage | ask.Command | Unreadable, at_ms: int = NOON_MS) 
 
 def grant(number: int, amount_micros: int = 1) -> ask.Command:
     return ask.GrantCredit(
-        command_id=f"grant-{number}", tenant_id=TENANT, actor="a", amount_micros=amount_micros
+        command_id=f"grant-{number}",
+        tenant_id=TENANT,
+        actor="a",
+        reason="because",
+        amount_micros=amount_micros,
     )
 
 
@@ -144,7 +148,9 @@ def test_collecting_from_many_charges_costs_time_in_proportion(count: int) -> No
     wallet = scenario.state.wallets[TENANT]
     for number in range(count):
         wallet.owe(f"call-{number}", 1)
-    paid = ask.GrantCredit(command_id="paid", tenant_id=TENANT, actor="a", amount_micros=count)
+    paid = ask.GrantCredit(
+        command_id="paid", tenant_id=TENANT, actor="a", reason="because", amount_micros=count
+    )
     began = time.perf_counter()
     decision = decide(scenario.state, inputs(paid), NOON_MS, NOON_MS, Rules())
     assert time.perf_counter() - began < 1

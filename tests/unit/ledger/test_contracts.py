@@ -116,7 +116,7 @@ COMMANDS: list[tuple[type[ask.Command], dict[str, Any]]] = [
 def test_a_command_at_the_ends_of_its_ranges_keeps_the_contract(
     kind: type[ask.Command], fields: dict[str, Any]
 ) -> None:
-    assert fault_in_command(kind(**HEAD, **fields)) is None
+    assert fault_in_command(kind(**HEAD, reason="because", **fields)) is None
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_command_at_the_ends_of_its_ranges_keeps_the_contract(
 def test_a_command_outside_its_ranges_breaks_the_contract(
     kind: type[ask.Command], fields: dict[str, Any], named: str
 ) -> None:
-    fault = fault_in_command(kind(**HEAD, **fields))
+    fault = fault_in_command(kind(**HEAD, reason="because", **fields))
     assert fault is not None
     assert named in fault
 
@@ -155,7 +155,9 @@ def test_a_command_outside_its_ranges_breaks_the_contract(
 @pytest.mark.parametrize("text", NO_IDS)
 @pytest.mark.parametrize("field", ["command_id", "tenant_id", "actor"])
 def test_a_command_names_itself_its_tenant_and_its_actor(field: str, text: str) -> None:
-    fault = fault_in_command(ask.GrantCredit(**(HEAD | {field: text}), amount_micros=1))
+    fault = fault_in_command(
+        ask.GrantCredit(**(HEAD | {field: text}), reason="because", amount_micros=1)
+    )
     assert fault is not None
     assert field in fault
 
@@ -166,9 +168,26 @@ def test_a_reason_is_at_most_500_printable_characters(reason: str) -> None:
     assert fault == "reason must be at most 500 printable characters"
 
 
-@pytest.mark.parametrize("reason", ["", "x" * REASON_LENGTH_MAX, "wegen Größe ✓"])
-def test_a_reason_may_be_left_out_or_long(reason: str) -> None:
+@pytest.mark.parametrize("reason", ["x" * REASON_LENGTH_MAX, "wegen Größe ✓"])
+def test_a_reason_may_be_long_and_in_any_script(reason: str) -> None:
     assert fault_in_command(ask.GrantCredit(**HEAD, reason=reason, amount_micros=1)) is None
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (ask.GrantCredit, {"amount_micros": 1}),
+        (ask.AdjustBalance, {"amount_micros": -1}),
+        (ask.SetTerms, {"is_postpay": False, "credit_limit_micros": 0}),
+        (ask.ReturnToSandbox, {"project_id": "p"}),
+        (ask.OpenProject, {"project_id": "p", "live_from_ms": 0}),
+    ],
+)
+def test_what_only_operators_do_needs_a_reason(
+    kind: type[ask.Command], fields: dict[str, Any], reason: str
+) -> None:
+    assert "reason" in (fault_in_command(kind(**HEAD, reason=reason, **fields)) or "")
 
 
 TICK = ask.Tick(command_id="tick", tenant_id="", actor="service:ticker")

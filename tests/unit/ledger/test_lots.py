@@ -2,6 +2,7 @@
 
 import pytest
 
+from ledger.wallet import UNSPENT_LOTS_MAX
 from tests.unit.ledger.scenario import Scenario
 
 LOTS = [
@@ -48,3 +49,11 @@ def test_a_negative_adjustment_takes_at_most_what_is_available(
     given: str, when: str, then: str
 ) -> None:
     assert Scenario(given).when(when).shows(then) == then
+
+
+def test_no_unpaid_lot_is_added_to_a_thousand_unspent_ones() -> None:
+    """A charge names every lot it draws from: with too many, it would not fit a record."""
+    scenario = Scenario(", ".join(["grant 0.01"] * UNSPENT_LOTS_MAX))
+    for more in ("grant 0.01", "adjust 0.01"):
+        assert scenario.when(more).shows("refused too_many_lots") == "refused too_many_lots"
+    assert scenario.when("top up 20.00").shows("accepted") == "accepted"

@@ -44,6 +44,7 @@ class Traffic:
                 command_id=self._name("open"),
                 tenant_id=tenant_id,
                 actor="operator:ann",
+                reason="because",
                 project_id=project_id,
                 live_from_ms=live_from_ms,
             )
@@ -56,6 +57,7 @@ class Traffic:
                 command_id=self._name("mode"),
                 tenant_id=tenant_id,
                 actor="operator:ann",
+                reason="because",
                 project_id=project_id,
             )
         )
@@ -66,6 +68,7 @@ class Traffic:
                 command_id=self._name("top-up"),
                 tenant_id=tenant_id,
                 actor="operator:ann",
+                reason="because",
                 payment_id=f"payment-{payment}",
                 amount_micros=amount_micros,
             )
@@ -78,6 +81,7 @@ class Traffic:
                 command_id=self._name("grant"),
                 tenant_id=tenant_id,
                 actor="operator:ann",
+                reason="because",
                 amount_micros=amount_micros,
             ),
             not_after_ms=not_after_ms,
@@ -89,6 +93,7 @@ class Traffic:
                 command_id=self._name("adjust"),
                 tenant_id=tenant_id,
                 actor="operator:ann",
+                reason="because",
                 amount_micros=amount_micros,
             )
         )
@@ -99,6 +104,7 @@ class Traffic:
                 command_id=self._name("terms"),
                 tenant_id=tenant_id,
                 actor="operator:ann",
+                reason="because",
                 is_postpay=limit_micros is not None,
                 credit_limit_micros=limit_micros or 0,
             )

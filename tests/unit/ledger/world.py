@@ -188,6 +188,7 @@ def _footer(decision: Decision, watermark_ms: int) -> BatchCommitted:
         occurred_at_ms=overlay.now_ms,
         recorded_at_ms=overlay.now_ms,
         input_id="",
+        partitions=1,
         input_hash=bytes(16),
         actor="ledger",
         positions=(),

@@ -57,6 +57,15 @@ class Record:
         return (2, self.appended_at_ms)
 
 
+class Unspeakable(Record):
+    """A record with a header name that is not UTF-8, as the client library hands it over."""
+
+    def headers(self) -> Headers | None:
+        assert "asked" not in vars(self), "a second time crashes the process"
+        vars(self)["asked"] = True
+        raise UnicodeDecodeError("utf-8", b"caf\xe9", 3, 4, "unexpected end of data")
+
+
 class Inputs:
     """Makes the records of the input topics, one after the other, a second apart."""
 
@@ -90,7 +99,12 @@ class Inputs:
     def funded(self) -> list[Record]:
         """A live project and $20.00."""
         opened = OpenProject(
-            command_id="open", tenant_id=OWN, actor="operator:ann", project_id="p", live_from_ms=0
+            command_id="open",
+            tenant_id=OWN,
+            actor="operator:ann",
+            reason="moved",
+            project_id="p",
+            live_from_ms=0,
         )
         paid = SettleTopUp(
             command_id="pay",
@@ -124,8 +138,8 @@ def call(event_id: str, tenant_id: str = OWN, hold_id: str | None = None) -> Cal
     )
 
 
-def new_processor(rules: Rules | None = None) -> PartitionProcessor:
-    claim = Claim(PARTITION, PARTITIONS, TOPIC_IDS, LOGICAL)
+def new_processor(rules: Rules | None = None, partitions: int = PARTITIONS) -> PartitionProcessor:
+    claim = Claim(PARTITION, partitions, TOPIC_IDS, LOGICAL)
     return PartitionProcessor(claim, rules or Rules(), "0.1.0")
 
 

@@ -6,9 +6,9 @@ from hashlib import sha256
 import pytest
 
 from consumers.processor.step import EVENTS
+from eventlog.errors import PartitionRefused
 from ledger.commands import PlaceHold
 from ledger.decide import Rules
-from ledger.errors import BrokenLog
 from ledger.events import CallCharged, CardAdopted, HoldExpired
 from ledger.refusals import Refusal
 from ledger.usage import Tier
@@ -18,6 +18,7 @@ from tests.unit.processor.simulated import (
     OWN,
     Inputs,
     Record,
+    Unspeakable,
     call,
     commit,
     events_of,
@@ -269,7 +270,7 @@ def test_a_log_that_was_tampered_with_is_not_served() -> None:
         bent = value[:-1] + bytes([value[-1] ^ 1])
         records = [*honest[:at], Record(record.of_topic, at, None, bent, 0), *honest[at + 1 :]]
         if at + 1 < len(honest):
-            with pytest.raises(BrokenLog):
+            with pytest.raises(PartitionRefused):
                 new_processor().restore(iter(records))
 
 
@@ -278,8 +279,50 @@ def test_a_log_that_misses_a_value_is_not_served(missing: int) -> None:
     records = list(log_of(commit(new_processor(), _mixed_day())))
     del records[missing]
 
-    with pytest.raises(BrokenLog):
+    with pytest.raises(PartitionRefused):
         new_processor().restore(iter(records))
+
+
+def test_a_log_written_for_another_number_of_partitions_is_not_served() -> None:
+    records = list(log_of(commit(new_processor(), _mixed_day())))
+
+    with pytest.raises(PartitionRefused, match="4 partitions, not 8"):
+        new_processor(partitions=8).restore(iter(records))
+
+
+def test_only_open_holds_wait_to_expire_after_a_restore() -> None:
+    written = commit(new_processor(), _mixed_day())
+    restored = new_processor()
+
+    restored.restore(log_of(written))
+
+    open_holds = restored.state.wallets[OWN].holds
+    assert [due.hold_id for due in restored.state.due_holds] == list(open_holds)
+
+
+def test_a_flood_of_poison_is_cut_into_small_batches() -> None:
+    inputs = Inputs()
+    poison = [inputs.record("usage.calls", OWN.encode(), b"?") for _ in range(50)]
+
+    footers = footers_of(commit(new_processor(), poison))
+
+    assert [footer.dead_letters for footer in footers] == [20, 20, 10]
+
+
+def test_headers_that_cannot_be_read_are_asked_for_once() -> None:
+    """The client library raises the first time, and hands out broken objects the second."""
+    inputs = Inputs()
+    processor = new_processor()
+    commit(processor, inputs.funded())
+    record = Unspeakable(**vars(inputs.command(hold("h1"))))
+
+    dropped = processor.step([record], 0)
+    written = commit(processor, [record])
+
+    assert dropped is not None
+    (kept,) = [output for output in written if output.topic == "ledger.dlq"]
+    letter = codec.dead_letters.decode(kept.value)
+    assert (letter.code, letter.value, letter.headers) == ("malformed", record.of_value, ())
 
 
 def test_nothing_moves_before_the_merge() -> None:

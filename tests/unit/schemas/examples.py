@@ -109,12 +109,14 @@ _LINES: Final = (
 
 _EVENTS: Final[dict[str, done.Event]] = {
     "WalletOpened": done.WalletOpened(*_ENVELOPE),
-    "ProjectOpened": done.ProjectOpened(*_ENVELOPE, "project-1", None, seen_in_passing=True),
+    "ProjectOpened": done.ProjectOpened(
+        *_ENVELOPE, "project-1", None, seen_in_passing=True, reason=""
+    ),
     "ProjectOpened live": done.ProjectOpened(
-        *_ENVELOPE, "project-1", _NOON_MS, seen_in_passing=False
+        *_ENVELOPE, "project-1", _NOON_MS, seen_in_passing=False, reason="why"
     ),
     "ProjectModeChanged": done.ProjectModeChanged(
-        *_ENVELOPE, "project-1", ProjectMode.LIVE, _NOON_MS
+        *_ENVELOPE, "project-1", ProjectMode.LIVE, _NOON_MS, "why"
     ),
     "TermsSet": done.TermsSet(*_ENVELOPE, is_postpay=True, credit_limit_micros=1, reason="why"),
     "TopUpSettled": done.TopUpSettled(*_ENVELOPE, "payment-1", 20_000_000, "why"),
@@ -137,7 +139,7 @@ _EVENTS: Final[dict[str, done.Event]] = {
     "HoldRefused without a price": done.HoldRefused(
         *_ENVELOPE, "hold-1", "project-1", Tier.PREMIUM, 1, None, Refusal.no_price
     ),
-    "HoldVoided": done.HoldVoided(*_ENVELOPE, "hold-1"),
+    "HoldVoided": done.HoldVoided(*_ENVELOPE, "hold-1", "why"),
     "HoldExpired": done.HoldExpired(*_ENVELOPE, "hold-1"),
     "CallCharged": done.CallCharged(
         *_ENVELOPE,
@@ -186,6 +188,7 @@ _EVENTS: Final[dict[str, done.Event]] = {
             InputPosition("usage.calls", "x3oM2oIjQu2Ykb1dMBxMBw", 1_001),
             InputPosition("wallet.commands", "u1Vh0d5JTDKzq7gVgU4l6A", 9),
         ),
+        partitions=12,
         usage_read_to_ms=_NOON_MS,
         events=2,
         dead_letters=1,
@@ -199,6 +202,7 @@ _EVENTS: Final[dict[str, done.Event]] = {
     "BatchCommitted in a tick": done.BatchCommitted(
         *_PARTITION_ENVELOPE,
         positions=(),
+        partitions=12,
         usage_read_to_ms=0,
         events=0,
         dead_letters=0,
