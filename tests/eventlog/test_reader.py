@@ -92,10 +92,10 @@ def test_an_end_met_before_later_records_does_not_move_a_follower_back(
     with Follower(kafka, USAGE, {0: 0}) as log:
         for burst in range(1, 13):
             publish(kafka, *"abc", partition=0)
-            # The client meets the end meanwhile, and then fetches what follows.
+            # The client meets the end meanwhile, and is polled just after it fetched what follows.
             time.sleep(0.15)
             publish(kafka, *"abc", partition=0)
-            time.sleep(0.15)
+            time.sleep(0.01)
             while log.positions[0] < burst * 6:
                 before = log.positions[0]
                 records = log.poll(100, 0.2)
