@@ -33,6 +33,12 @@ Encoder = Callable[..., bytes]
 BODY: Final = "body"
 UNIQUE: Final = ("event_id", "input_id", "command_id", "call_id")
 """Texts that differ from value to value: remembering their bytes would only cost."""
+
+REPEATED_TIMES: Final = ("recorded_at_ms",)
+"""Times that a whole batch shares."""
+
+SHARED: Final = ("lines",)
+"""Arrays that many values hold as one and the same tuple: what a card prices alike."""
 _INT_MAX: Final = 2**31
 
 
@@ -141,7 +147,7 @@ class _Source:
         return union[1]
 
     def build(self, entry: str) -> Callable[..., Any]:
-        code = compile("\n".join(self.lines), f"<codec of {self.schema['name']}>", "exec")
+        code = compile("\n".join(self.lines), f"<codec of {self.schema.get('name')}>", "exec")
         exec(code, self.globals)  # noqa: S102 - the source is made from our own schemas
         return cast("Callable[..., Any]", self.globals[entry])
 
@@ -181,13 +187,29 @@ class _DecoderSource(_Source):
 
     def _body(self, depth: int, union: Node, around: dict[str, str], aside: str) -> None:
         index = self._long(depth)
-        for branch, member in enumerate(union):
-            record = self.resolve(member)
-            self.add(depth, f"if {index} == {branch}:")
-            made = self._record(depth + 1, record, dict(around))
-            self.add(depth + 1, f"v = {made}", "if p != end: raise left_over(d, p)")
-            self.add(depth + 1, f"return (v, {aside})" if aside else "return v")
-        self.add(depth, f"raise no_branch({index})")
+        records = [self.resolve(member) for member in union]
+        self.add(depth, f"if not 0 <= {index} < {len(union)}: raise no_branch({index})")
+        self._branches(depth, index, list(enumerate(records)), around, aside)
+
+    def _branches(
+        self,
+        depth: int,
+        index: str,
+        branches: list[tuple[int, Node]],
+        around: dict[str, str],
+        aside: str,
+    ) -> None:
+        """A tree of comparisons: one after the other, the last branch would pay for all."""
+        if len(branches) > 1:
+            half = len(branches) // 2
+            self.add(depth, f"if {index} < {branches[half][0]}:")
+            self._branches(depth + 1, index, branches[:half], around, aside)
+            self.add(depth, "else:")
+            self._branches(depth + 1, index, branches[half:], around, aside)
+            return
+        made = self._record(depth, branches[0][1], dict(around))
+        self.add(depth, f"v = {made}", "if p != end: raise left_over(d, p)")
+        self.add(depth, f"return (v, {aside})" if aside else "return v")
 
     def _record(self, depth: int, record: Node, values: dict[str, str]) -> str:
         cls = self.enter(record)
@@ -321,22 +343,27 @@ class _EncoderSource(_Source):
         for field in record["fields"]:
             if field["name"] == BODY:
                 self._body(field["type"])
-            elif field["name"] == self.beside:
+                break
+            if field["name"] == self.beside:
                 self._write(1, field["type"], "beside")
             else:
                 self._write(1, field["type"], f"o.{self.renamed.get(field['name'], field['name'])}")
-        self.add(1, 'return b"".join(parts)')
+        else:
+            self.add(1, 'return b"".join(parts)')
         return self.build("encode")
 
     def _body(self, union: Node) -> None:
-        branches: dict[type, int] = {}
-        self.add(1, f"i = {self.constant('B', branches)}[type(o)]")
+        writers: dict[type, Callable[..., None]] = {}
+        spliced = ", spliced" if self.spliced else ""
+        table = self.constant("B", writers)
+        self.add(1, f"{table}[type(o)](o, w{spliced})")
+        self.add(1, 'return b"".join(parts)')
         for index, member in enumerate(union):
             record = self.resolve(member)
-            branches[self.type_of(record["name"])] = index
-            self.add(1, f"{'if' if index == 0 else 'elif'} i == {index}:")
-            self.add(2, f"w({primitives.long(index)!r})")
-            self._fields(2, record, "o")
+            writer = self.name("write")
+            self.add(0, f"def {writer}(o, w{spliced}):", f"    w({primitives.long(index)!r})")
+            self._fields(1, record, "o")
+            self.add(0, f"{table}[{self.constant('T', self.type_of(record['name']))}] = {writer}")
 
     def _fields(self, depth: int, record: Node, value: str) -> None:
         self.enter(record)
@@ -353,14 +380,15 @@ class _EncoderSource(_Source):
             self.add(depth, f"if {value} is None: w(b'\\0')", "else:", "    w(b'\\2')")
             self._write(depth + 1, other, value)
             return
+        name = value.rpartition(".")[2]
         if kind == "long":
-            self.add(depth, f"w(long({value}))")
+            self.add(depth, f"w({_number(name, value)})")
         elif kind == "int":
             self.add(depth, f"w(integer({value}))")
         elif kind == "boolean":
             self.add(depth, f"w(b'\\1' if {value} else b'\\0')")
         elif kind == "string":
-            writer = "text" if value.rpartition(".")[2] in UNIQUE else "repeated_text"
+            writer = "text" if name in UNIQUE else "repeated_text"
             self.add(depth, f"w({writer}({value}))")
         elif kind == "bytes":
             self.add(depth, f"w(long(len({value})))", f"w({value})")
@@ -370,6 +398,8 @@ class _EncoderSource(_Source):
         elif kind == "enum":
             table = {member: primitives.long(i) for i, member in enumerate(self.members(node))}
             self.add(depth, f"w({self.constant('E', table)}[{value}])")
+        elif kind == "array" and name in SHARED:
+            self._shared_array(depth, node, value)
         elif kind == "array":
             self._array(depth, node, value)
         elif kind != "record":
@@ -382,6 +412,28 @@ class _EncoderSource(_Source):
 
     def _array(self, depth: int, node: Node, value: str) -> None:
         item, var = self.item_of(node), self.name("x")
-        self.add(depth, f"if {value}:", f"    w(long(len({value})))", f"    for {var} in {value}:")
+        count = _number("", f"len({value})")
+        self.add(depth, f"if {value}:", f"    w({count})", f"    for {var} in {value}:")
         self._write(depth + 2, item, var)
         self.add(depth, "w(b'\\0')")
+
+    def _shared_array(self, depth: int, node: Node, value: str) -> None:
+        """The same tuple is written again and again: its bytes are kept beside it."""
+        inner = _EncoderSource(node, self.types, {}, None, None)
+        inner.named = self.named
+        kept = self.constant("K", primitives.Kept(inner.compile_array(node)))
+        self.add(depth, f"w({kept}.bytes_of({value}))")
+
+    def compile_array(self, node: Node) -> Callable[[object], bytes]:
+        """A function that writes only an array."""
+        self.add(0, "def encode(o):", "    parts = []", "    w = parts.append")
+        self._array(1, node, "o")
+        self.add(1, 'return b"".join(parts)')
+        return self.build("encode")
+
+
+def _number(name: str, value: str) -> str:
+    """An expression that writes a long; small ones are looked up on the spot."""
+    if name in REPEATED_TIMES:
+        return f"repeated_long({value})"
+    return f"SHORT[n << 1] if 0 <= (n := {value}) < {len(primitives.SHORT) // 2} else long(n)"

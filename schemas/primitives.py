@@ -1,5 +1,6 @@
 """What generated codecs are made of: Avro's numbers and strings, and every reason to refuse."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +12,7 @@ BOOLEAN: Final = (False, True)
 _INT_MAX: Final = 2**31
 _LONG_MAX: Final = 2**63
 _CACHED_MAX: Final = 65_536
+_KEPT_MAX: Final = 4_096
 _CACHED_LENGTH_MAX: Final = 128
 
 
@@ -117,6 +119,8 @@ _TWO_BYTES: Final = 1 << 14
 SHORT: Final = [_varint(z) for z in range(_TWO_BYTES)]
 """Every number of one or two bytes, by its zigzag form."""
 
+repeated_long = lru_cache(_CACHED_MAX)(long)
+
 # Tenants, projects and cards repeat from event to event.
 _remembered = lru_cache(_CACHED_MAX)(text)
 
@@ -124,6 +128,25 @@ _remembered = lru_cache(_CACHED_MAX)(text)
 def repeated_text(value: str) -> bytes:
     """The same, remembered unless it is long: a stranger's texts must not fill the memory."""
     return _remembered(value) if len(value) <= _CACHED_LENGTH_MAX else text(value)
+
+
+class Kept:
+    """Bytes kept by the identity of the object they stand for, which is kept as well."""
+
+    def __init__(self, encode: Callable[[object], bytes]) -> None:
+        self._encode = encode
+        self._kept: dict[int, tuple[object, bytes]] = {}
+
+    def bytes_of(self, value: object) -> bytes:
+        """The object's bytes, made anew only for another object."""
+        kept = self._kept.get(id(value))
+        if kept is not None and kept[0] is value:
+            return kept[1]
+        if len(self._kept) >= _KEPT_MAX:
+            self._kept.clear()
+        made = self._encode(value)
+        self._kept[id(value)] = (value, made)
+        return made
 
 
 def cut_short(error: Exception) -> Malformed:
