@@ -101,7 +101,7 @@ def _show(folder: Path, narrator: _Narrator, *, keep: bool, as_json: bool) -> No
                     time.sleep(WAIT_S)
         elif not as_json:
             click.echo(
-                "\nTo look around: `make demo KEEP=1`, or `ledger up` for a stack that stays."
+                "\nTo look around: `make demo KEEP=1`, or `.venv/bin/ledger up` for what stays."
             )
     if not holds:
         raise Refused("The log does not hold; see above.")

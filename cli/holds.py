@@ -26,6 +26,8 @@ HOLDS: Final = {
     "expires_at_ms": "Expires (UTC)",
 }
 
+NOTHING_HELD: Final = "nothing held (in sandbox, or the call was charged already)"
+
 
 @click.group("hold", cls=Group)
 def hold() -> None:
@@ -108,6 +110,7 @@ def _became(hold: "Hold") -> str:
 
 
 def _allowed(reply: Reply) -> str:
-    held = f"{format_usd(reply.amount_micros)} held" if reply.amount_micros else "nothing held"
+    # Nothing is held in sandbox, nor for a call whose usage came first.
+    held = f"{format_usd(reply.amount_micros)} held" if reply.amount_micros else NOTHING_HELD
     until = f" until {shown_time(reply.expires_at_ms)} UTC" if reply.expires_at_ms else ""
     return f"Allowed: {held}{until}."

@@ -5,6 +5,7 @@ in a process of its own, over one data folder.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
@@ -71,10 +72,14 @@ def running(configured: Settings, data: Path, say: Say, out: TextIO) -> Generato
 def where_to_look(started: Running) -> list[str]:
     """What a person may want next, a line each."""
     data, servers = started.settings.data, started.settings.kafka_bootstrap_servers
+    # Where nothing put it on the PATH, as after `make demo`, it is called by its place.
+    ledger = "ledger" if shutil.which("ledger") else quote(sys.argv[0])
     is_found = data == load({}).data
     places = {
         **({} if is_found else {"in a shell": f"export LEDGER_DATA={quote(str(data))}"}),
-        "ask": "ledger balance · ledger top-up acme 50 · ledger --help",
+        "ask": f"{ledger} balance",
+        "begin": f"{ledger} project open acme clinic && {ledger} top-up acme 50",
+        "learn": f"{ledger} --help",
         **started.urls,
         "schemas": f"http://127.0.0.1:{started.settings.schemas_port}/subjects",
         "Kafka": servers,

@@ -68,7 +68,7 @@ def summary(report: "Report") -> str:
     events, batches = sum(p.events for p in parts), sum(p.batches for p in parts)
     read = f"{events:,} events in {batches:,} batches of {len(parts)} partitions"
     if report.holds:
-        return f"The log holds: {read}."
+        return f"Verified, every chain and every sum holds: {read}."
     return f"The log does NOT hold: {report.findings_in_all:,} findings in {read}."
 
 

@@ -31,9 +31,13 @@ class DataFolder:
     def claim(self, say: Say) -> None:
         """Take the folder for this process and end what a crash left running in it.
 
-        Raises FolderInUse when another process holds it.
+        Raises FolderInUse when another process holds it, or when it holds something else.
         """
         make_private(self.path)
+        if any(self.path.iterdir()) and not (self.path / "lock").exists():
+            raise FolderInUse(
+                f"{self.path} is not empty and no data folder: name one that is, or an empty one"
+            )
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -36,11 +36,17 @@ class Refusal(StrEnum):
 
 _SENTENCES = {
     Refusal.invalid: "A field of the command is outside its range.",
-    Refusal.conflict: "This id was used before with other content; send it with an id of its own.",
+    Refusal.conflict: (
+        "This id, or the payment it names, was used before for something else; nothing was applied."
+        " Look that up before sending it anew."
+    ),
     Refusal.too_old: "It is older than the deduplication window.",
     Refusal.in_the_future: "Its time lies more than 5 minutes ahead; check the sender's clock.",
     Refusal.too_late: "It reached the ledger after its own `not_after`; ask again.",
-    Refusal.unknown: "The ledger does not know this tenant, hold or payment; check the id.",
+    Refusal.unknown: (
+        "The ledger does not know this tenant, project, hold or payment: check the id. A new tenant"
+        " begins with a project: `ledger project open`."
+    ),
     Refusal.closed: "The wallet is closed.",
     Refusal.frozen: "The wallet is frozen by an operator.",
     Refusal.hold_ended: "The hold was captured, voided or has expired.",
@@ -50,7 +56,7 @@ _SENTENCES = {
     Refusal.budget: "A budget would be passed.",
     Refusal.insufficient_funds: "More than the available balance; top up first.",
     Refusal.credit_limit: "The credit limit would be passed.",
-    Refusal.below_minimum: "Less than the smallest amount allowed.",
+    Refusal.below_minimum: "Less than the smallest amount allowed; a top-up is from $20.00.",
     Refusal.refund_window_over: "The last activity is more than 12 months ago.",
     Refusal.not_refundable: "Nothing of it can be refunded.",
     Refusal.no_change: "It is so already.",

@@ -125,6 +125,7 @@ def test_another_process_with_a_recorded_number_is_left_alone(tmp_path: Path) ->
     stranger = subprocess.Popen(SLEEP)
     run = tmp_path / "run"
     run.mkdir()
+    (tmp_path / "lock").touch()
     (run / "old.json").write_text(json.dumps({"pid": stranger.pid, "started_s": time.time() - 60}))
     folder = DataFolder(tmp_path)
     folder.claim(silent)

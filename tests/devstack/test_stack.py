@@ -217,7 +217,15 @@ EXPECTED = {
 }
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(FolderInUse, match="is not empty and no data folder"):
+        Stack(tmp_path).start()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_a_stack_that_cannot_start_leaves_nothing_running(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
     initialised = tmp_path / "postgres"
     (initialised / "data").mkdir(parents=True)
     (initialised / "initialised").touch()
