@@ -21,7 +21,7 @@ BEGAN_MS: Final = 1_769_900_400_000
 """2026-01-31 23:00 UTC, so that a log of two hours passes into another month."""
 
 STEP_MS: Final = 1_500
-PROJECTS: Final = ("shop", "club", "back\\slash\tand tab")
+PROJECTS: Final = ("shop", "club", "back\\slash and 'quote'")
 
 
 class DecidedLog:
