@@ -4,7 +4,7 @@
     ├── UnreadableInput      set aside on ledger.dlq with its reason, go on
     ├── TryAgain             nothing happened; wait and repeat
     └── MustStop             this process may not go on; the next owner reads the truth in the log
-        ├── BrokenLog        the log contradicts itself
+        ├── BrokenLog        the log contradicts itself; a processor refuses that partition alone
         └── WrongSettings    the surroundings are not those the ledger is safe on
 
 Refusals are not errors: they are values (`ledger.refusals`) and events.
