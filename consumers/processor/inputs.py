@@ -15,6 +15,7 @@ from schemas.primitives import Malformed
 
 USAGE_CALLS: Final = "usage.calls"
 WALLET_COMMANDS: Final = "wallet.commands"
+INPUT_TOPICS: Final = (USAGE_CALLS, WALLET_COMMANDS)
 
 CORRELATION_ID: Final = "correlation_id"
 INSTANCE_ID: Final = "instance_id"
