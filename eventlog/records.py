@@ -3,7 +3,7 @@
 A consumed message is used as it is, through `InputRecord`; tests use a plain object.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 Headers = list[tuple[str, bytes]]
 LibraryHeaders = list[tuple[str, str | bytes | None]]
@@ -20,6 +20,9 @@ class InputRecord(Protocol):
     def value(self) -> bytes | None: ...
     def headers(self) -> Headers | None: ...
     def timestamp(self) -> tuple[int, int]: ...
+
+
+NO_HEADERS: Final[Headers] = []
 
 
 class Output(NamedTuple):

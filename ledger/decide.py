@@ -104,14 +104,12 @@ def decide(
     appended before it has been decided. Nothing in `state` changes.
     """
     deciding = _Deciding(state, now_ms, usage_read_to_ms, rules)
-    consumed = 0
     deciding.drain()
     for index, item in enumerate(batch):
-        if deciding.is_full:
-            break
+        if deciding.room < OUTPUTS_PER_INPUT_MAX:
+            return deciding.decision(index)
         deciding.take(index, item)
-        consumed += 1
-    return deciding.decision(consumed)
+    return deciding.decision(len(batch))
 
 
 def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply:
@@ -148,20 +146,8 @@ class _Deciding:
         self.dead_letters: list[SetAside] = []
         self.repeats = 0
         self.ticks = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether another input might not fit; an unfinished tick leaves room for nothing else."""
-        return (
-            self._room < OUTPUTS_PER_INPUT_MAX
-            or len(self.dead_letters) >= self.rules.dead_letters_max
-            or self.overlay.draining is not None
-        )
-
-    @property
-    def _room(self) -> int:
-        outputs = len(self.events) + len(self.replies) + len(self.dead_letters)
-        return self.rules.outputs_max - outputs
+        self.room = rules.outputs_max
+        """How many more outputs fit. An unfinished tick leaves room for nothing else."""
 
     def decision(self, consumed: int) -> Decision:
         return Decision(
@@ -176,7 +162,8 @@ class _Deciding:
 
     def take(self, index: int, item: Input) -> None:
         overlay = self.overlay
-        overlay.now_ms = max(overlay.now_ms, item.appended_at_ms)
+        if item.appended_at_ms > overlay.now_ms:
+            overlay.now_ms = item.appended_at_ms
         if overlay.sequence == 0:
             self._adopt_default_card()
         value = item.value
@@ -187,56 +174,54 @@ class _Deciding:
         elif isinstance(value, ask.Command):
             self._take_command(index, item, value)
         else:
-            self.dead_letters.append(SetAside(index, value.code, value.message))
+            self._set_aside(index, value.code, value.message)
 
     # ── Usage ──
 
     def _take_call(self, index: int, item: Input, usage: CallUsage) -> None:
         fault = fault_in_call(usage)
         if fault is not None:
-            self.dead_letters.append(SetAside(index, OUTSIDE_CONTRACT, fault))
+            self._set_aside(index, OUTSIDE_CONTRACT, fault)
             return
-        overlay = self.overlay
-        known_hash = overlay.usage_hash((usage.tenant_id, usage.event_id))
+        overlay, tenant_id = self.overlay, usage.tenant_id
+        known_hash = overlay.usage_hash((tenant_id, usage.event_id))
         if known_hash == item.content_hash:
             self.repeats += 1
             return
-        wallet = overlay.wallet(usage.tenant_id)
+        wallet = overlay.wallet(tenant_id)
         cause = self._cause(item, usage.event_id, USAGE_ACTOR, usage.ended_at)
         if known_hash is not None:
             wallet.refuse_usage(usage, Refusal.conflict, cause)
         else:
-            wallet.meet_project(usage.project_id, cause)
-            self._charge(wallet, usage, item, cause)
+            if usage.project_id not in wallet.projects:
+                wallet.meet_project(usage.project_id, cause)
+            card = overlay.cards.in_force(usage.started_at)
+            price = card and card.price_call(usage)
+            if usage.ended_at < overlay.now_ms - self.rules.deduplication_window_ms:
+                wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
+            elif usage.ended_at > item.appended_at_ms + self.rules.future_tolerance_ms:
+                wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
+            elif usage.corrects is not None:
+                wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
+            elif price is None:
+                wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
+            else:
+                wallet.charge_call(usage, price, cause)
         self._collect(wallet)
-
-    def _charge(self, wallet: Wallet, usage: CallUsage, item: Input, cause: Cause) -> None:
-        """Charge a call that came for the first time, unless its time or price is in doubt."""
-        if usage.ended_at < self.overlay.now_ms - self.rules.deduplication_window_ms:
-            return wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
-        if usage.ended_at > item.appended_at_ms + self.rules.future_tolerance_ms:
-            return wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
-        if usage.corrects is not None:
-            return wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
-        card = self.overlay.cards.in_force(usage.started_at)
-        price = card and card.price_call(usage)
-        if card is None or price is None:
-            return wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
-        return wallet.charge_call(usage, card, price, cause)
 
     # ── Commands ──
 
     def _take_command(self, index: int, item: Input, command: ask.Command) -> None:
         fault = ask.fault_in_command(command)
         if fault is not None:
-            self.dead_letters.append(SetAside(index, OUTSIDE_CONTRACT, fault))
-            self.replies.append((index, self._refused_as_invalid(command)))
+            self._set_aside(index, OUTSIDE_CONTRACT, fault)
+            self._answer(index, self._refused_as_invalid(command))
             return
         name = (command.tenant_id, command.command_id)
         known = self.overlay.command(name)
         if known is not None and known.input_hash == item.content_hash:
             self.repeats += 1
-            self.replies.append((index, reply_to(command.command_id, name[0], known.outcome)))
+            self._answer(index, reply_to(command.command_id, name[0], known.outcome))
             return
         wallet = self.overlay.wallet(command.tenant_id)
         cause = self._cause(item, command.command_id, command.actor, _asked_at_ms(item))
@@ -248,7 +233,7 @@ class _Deciding:
             self._ask_wallet(wallet, command, cause)
         events = self._collect(wallet)
         outcome = next(event for event in reversed(events) if event.answers)
-        self.replies.append((index, reply_to(command.command_id, name[0], outcome)))
+        self._answer(index, reply_to(command.command_id, name[0], outcome))
 
     def _untimely(self, item: Input, command: ask.Command) -> Refusal | None:
         """Why the time of asking rules the command out, if it does."""
@@ -312,7 +297,7 @@ class _Deciding:
     def _take_tick(self, index: int, item: Input, tick: ask.Tick) -> None:
         fault = ask.fault_in_command(tick)
         if fault is not None:
-            self.dead_letters.append(SetAside(index, OUTSIDE_CONTRACT, fault))
+            self._set_aside(index, OUTSIDE_CONTRACT, fault)
             return
         self.ticks += 1
         self.overlay.draining = Draining(
@@ -339,7 +324,7 @@ class _Deciding:
             self.overlay.now_ms,
             draining.next_index,
         )
-        while self._room >= OUTPUTS_PER_INPUT_MAX:
+        while self.room >= OUTPUTS_PER_INPUT_MAX:
             due = self.overlay.next_due_hold(draining.due_before_ms)
             if due is None:
                 self.overlay.draining = None
@@ -353,21 +338,25 @@ class _Deciding:
     # ── Inner parts ──
 
     def _cause(self, item: Input, input_id: str, actor: str, occurred_at_ms: int) -> Cause:
-        return Cause(
-            item.event_id_stem,
-            input_id,
-            item.content_hash,
-            actor,
-            occurred_at_ms,
-            self.overlay.now_ms,
-        )
+        now_ms = self.overlay.now_ms
+        return Cause(item.event_id_stem, input_id, item.content_hash, actor, occurred_at_ms, now_ms)
 
     def _collect(self, wallet: Wallet) -> list[WalletEvent]:
         fresh = wallet.take_fresh_events()
+        note = self.overlay.note
         for event in fresh:
-            self.overlay.note(event)
+            note(event)
         self.events += fresh
+        self.room -= len(fresh)
         return fresh
+
+    def _answer(self, index: int, reply: ask.Reply) -> None:
+        self.replies.append((index, reply))
+        self.room -= 1
+
+    def _set_aside(self, index: int, code: str, message: str) -> None:
+        self.dead_letters.append(SetAside(index, code, message))
+        self.room = self.room - 1 if len(self.dead_letters) < self.rules.dead_letters_max else 0
 
     def _adopt_default_card(self) -> None:
         """The shipped card is in force from the beginning of time (RELIABILITY, cards)."""
@@ -388,3 +377,4 @@ class _Deciding:
         )
         overlay.note(adopted)
         self.events.append(adopted)
+        self.room -= 1

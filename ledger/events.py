@@ -83,7 +83,7 @@ class Draining(msgspec.Struct, frozen=True):
     due_before_ms: int
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """The envelope. With `prev` (the hash of the value before it, added by the codec) it chains.
 
     `event_id` is derived from the position of the input that caused the event and an index;
@@ -102,7 +102,7 @@ class Event(msgspec.Struct, frozen=True):
     actor: str
 
 
-class WalletEvent(Event, frozen=True):
+class WalletEvent(Event, frozen=True, gc=False):
     """An event of one wallet. `answers`: it is the outcome of the input that caused it."""
 
     answers: ClassVar[bool] = True
@@ -112,7 +112,7 @@ class WalletEvent(Event, frozen=True):
         raise NotImplementedError
 
 
-class WalletOpened(WalletEvent, frozen=True):
+class WalletOpened(WalletEvent, frozen=True, gc=False):
     """The tenant is known from now on."""
 
     answers: ClassVar[bool] = False
@@ -121,7 +121,7 @@ class WalletOpened(WalletEvent, frozen=True):
         wallet.is_open = True
 
 
-class ProjectOpened(WalletEvent, frozen=True):
+class ProjectOpened(WalletEvent, frozen=True, gc=False):
     """A project is known: in sandbox, or live from `live_from_ms`.
 
     `seen_in_passing` marks one that nobody opened: it came with usage or a hold.
@@ -137,7 +137,7 @@ class ProjectOpened(WalletEvent, frozen=True):
         wallet.projects = {**wallet.projects, self.project_id: switches}
 
 
-class ProjectModeChanged(WalletEvent, frozen=True):
+class ProjectModeChanged(WalletEvent, frozen=True, gc=False):
     """What begins from `from_ms` on belongs to the new mode; what began before does not."""
 
     project_id: str
@@ -150,7 +150,7 @@ class ProjectModeChanged(WalletEvent, frozen=True):
         wallet.projects = {**wallet.projects, self.project_id: switches}
 
 
-class TermsSet(WalletEvent, frozen=True):
+class TermsSet(WalletEvent, frozen=True, gc=False):
     """Prepaid (limit 0) or postpay with a credit limit, from now on."""
 
     is_postpay: bool
@@ -167,7 +167,7 @@ def payment_lot(payment_id: str) -> str:
     return f"payment/{payment_id}"
 
 
-class TopUpSettled(WalletEvent, frozen=True):
+class TopUpSettled(WalletEvent, frozen=True, gc=False):
     """A payment became a lot."""
 
     payment_id: str
@@ -178,7 +178,7 @@ class TopUpSettled(WalletEvent, frozen=True):
         wallet.add_lot(payment_lot(self.payment_id), LotKind.PAYMENT, self.amount_micros)
 
 
-class CreditGranted(WalletEvent, frozen=True):
+class CreditGranted(WalletEvent, frozen=True, gc=False):
     """Unpaid credit became a lot, named by the event."""
 
     amount_micros: int
@@ -188,7 +188,7 @@ class CreditGranted(WalletEvent, frozen=True):
         wallet.add_lot(self.event_id, LotKind.GRANT, self.amount_micros)
 
 
-class BalanceAdjusted(WalletEvent, frozen=True):
+class BalanceAdjusted(WalletEvent, frozen=True, gc=False):
     """The balance was corrected: up by a lot named by the event, or down by what was drawn."""
 
     amount_micros: int
@@ -202,7 +202,7 @@ class BalanceAdjusted(WalletEvent, frozen=True):
         wallet.take(self.draws, self.credit_micros)
 
 
-class HoldPlaced(WalletEvent, frozen=True):
+class HoldPlaced(WalletEvent, frozen=True, gc=False):
     """A call may start; `means` tells whether anything is set aside for it."""
 
     hold_id: str
@@ -218,7 +218,7 @@ class HoldPlaced(WalletEvent, frozen=True):
             wallet.begin_hold(self.hold_id, self.amount_micros)
 
 
-class HoldRefused(WalletEvent, frozen=True):
+class HoldRefused(WalletEvent, frozen=True, gc=False):
     """A call may not start; the worst case it asked for is None if no card prices it."""
 
     hold_id: str
@@ -232,7 +232,7 @@ class HoldRefused(WalletEvent, frozen=True):
         """Nothing moves."""
 
 
-class HoldVoided(WalletEvent, frozen=True):
+class HoldVoided(WalletEvent, frozen=True, gc=False):
     """The hold was given back unused."""
 
     hold_id: str
@@ -242,7 +242,7 @@ class HoldVoided(WalletEvent, frozen=True):
         wallet.end_hold(self.hold_id)
 
 
-class HoldExpired(WalletEvent, frozen=True):
+class HoldExpired(WalletEvent, frozen=True, gc=False):
     """The hold's time ran out and no usage named it."""
 
     answers: ClassVar[bool] = False
@@ -253,20 +253,27 @@ class HoldExpired(WalletEvent, frozen=True):
         wallet.end_hold(self.hold_id)
 
 
-class CallCharged(WalletEvent, frozen=True):
-    """A completed call and what it cost: every fact, the card's lines, and where it was drawn from.
+class UsageEvent(WalletEvent, frozen=True, gc=False):
+    """What a usage event came to, which it holds whole.
 
-    What neither a lot nor credit covered is arrears, unless simulated. `ends_hold` tells that
-    the hold the usage names was open and ended with this charge.
+    `ends_hold` tells that the hold the usage names was open and ended with this event.
     """
 
     usage: CallUsage
+    ends_hold: bool
+
+
+class CallCharged(UsageEvent, frozen=True, gc=False):
+    """A completed call and what it cost: every fact, the card's lines, and where it was drawn from.
+
+    What neither a lot nor credit covered is arrears, unless simulated.
+    """
+
     card_id: str
     card_version: int
     outcome: CallOutcome
     lines: tuple[PricedLine, ...]
     is_simulated: bool
-    ends_hold: bool
     draws: tuple[Draw, ...]
     credit_micros: int
 
@@ -297,13 +304,13 @@ class CallCharged(WalletEvent, frozen=True):
     def mutate(self, wallet: Wallet) -> None:
         wallet.note_usage(self.usage, ends_hold=self.ends_hold)
         if not self.is_simulated:
-            wallet.take(self.draws, self.credit_micros)
-            arrears_micros = self.arrears_micros
+            paid_micros = wallet.take(self.draws, self.credit_micros)
+            arrears_micros = self.amount_micros - paid_micros
             if arrears_micros:
                 wallet.owe(self.event_id, arrears_micros)
 
 
-class ArrearsCollected(WalletEvent, frozen=True):
+class ArrearsCollected(WalletEvent, frozen=True, gc=False):
     """What was owed was taken, oldest charge first, as soon as something was available."""
 
     answers: ClassVar[bool] = False
@@ -318,7 +325,7 @@ class ArrearsCollected(WalletEvent, frozen=True):
             wallet.settle(portion.charge_event_id, portion.amount_micros)
 
 
-class InputRefused(WalletEvent, frozen=True):
+class InputRefused(WalletEvent, frozen=True, gc=False):
     """A command, or a usage event whose id came before with other content, was not applied."""
 
     input_type: str
@@ -329,25 +336,20 @@ class InputRefused(WalletEvent, frozen=True):
         """Nothing moves."""
 
 
-class InputHeldForReview(WalletEvent, frozen=True):
-    """Usage that must not be charged by rule; an operator decides.
+class InputHeldForReview(UsageEvent, frozen=True, gc=False):
+    """Usage not to be charged by rule; an operator decides. Its call is over all the same."""
 
-    The call is over all the same: `ends_hold` tells that the hold it names was open until now.
-    """
-
-    usage: CallUsage
     reason: ReviewReason
-    ends_hold: bool
 
     def mutate(self, wallet: Wallet) -> None:
         wallet.note_usage(self.usage, ends_hold=self.ends_hold)
 
 
-class PartitionEvent(Event, frozen=True):
+class PartitionEvent(Event, frozen=True, gc=False):
     """An event of a partition rather than of a wallet."""
 
 
-class CardAdopted(PartitionEvent, frozen=True):
+class CardAdopted(PartitionEvent, frozen=True, gc=False):
     """From here on the partition prices with this card too."""
 
     card_id: str
@@ -356,7 +358,7 @@ class CardAdopted(PartitionEvent, frozen=True):
     lines: tuple[RateLine, ...]
 
 
-class BatchCommitted(PartitionEvent, frozen=True):
+class BatchCommitted(PartitionEvent, frozen=True, gc=False):
     """The footer of a transaction, and so the position: where every input goes on.
 
     `partitions` is how many the topics have; `usage_read_to_ms` how far usage had been read (the

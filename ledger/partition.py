@@ -5,19 +5,19 @@ commit. Replay writes through the same overlay, so both end with the same state.
 """
 
 from bisect import insort
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.events import (
     BatchCommitted,
-    CallCharged,
     CardAdopted,
     Draining,
     Event,
     HoldMeans,
     HoldPlaced,
-    InputHeldForReview,
     InputRefused,
     ProjectOpened,
+    UsageEvent,
     WalletEvent,
 )
 from ledger.rates import CardBook, RateCard
@@ -98,6 +98,11 @@ class Overlay:
             self._wallets[tenant_id] = wallet
         return wallet
 
+    @property
+    def tenants(self) -> Iterable[str]:
+        """Whose wallets the batch touched."""
+        return self._wallets
+
     def usage_hash(self, name: Name) -> bytes | None:
         """The content hash of the usage event of that id, if one was decided before."""
         return self._usage_hashes.get(name) or self._state.usage_hashes.get(name)
@@ -135,33 +140,32 @@ class Overlay:
 
     def note(self, event: Event) -> None:
         """Remember what an event means beyond its wallet: ids, due holds, cards, the position."""
-        match event:
-            case CallCharged() | InputHeldForReview():
-                self._note_usage(event)
-            case HoldPlaced():
-                self._note_answer(event)
-                if event.means is not HoldMeans.USAGE_CAME_FIRST:
-                    due = DueHold(event.expires_at_ms, event.originator_id, event.hold_id)
-                    insort(self._due_holds, due)
-            case InputRefused() if event.input_type == CallUsage.__name__:
-                pass
-            case ProjectOpened() if event.seen_in_passing:
-                pass
-            case WalletEvent() if event.answers:
-                self._note_answer(event)
-            case CardAdopted():
-                self.cards = self.cards.with_card(
-                    RateCard(
-                        event.card_id, event.card_version, event.effective_from_ms, event.lines
-                    )
-                )
-                self.sequence = event.originator_version
-            case BatchCommitted():
-                self.now_ms = event.recorded_at_ms
-                self.draining = event.draining
-                self.sequence = event.originator_version
-            case _:
-                pass
+        if isinstance(event, UsageEvent):
+            tenant_id, usage = event.originator_id, event.usage
+            self._usage_hashes[tenant_id, usage.event_id] = event.input_hash
+            if usage.hold_id is not None and not event.ends_hold:
+                self._holds_named_by_usage.add((tenant_id, usage.hold_id))
+        elif isinstance(event, WalletEvent):
+            self._note_wallet_event(event)
+        elif isinstance(event, CardAdopted):
+            card = event.card_id, event.card_version, event.effective_from_ms, event.lines
+            self.cards = self.cards.with_card(RateCard(*card))
+            self.sequence = event.originator_version
+        elif isinstance(event, BatchCommitted):
+            self.now_ms = event.recorded_at_ms
+            self.draining = event.draining
+            self.sequence = event.originator_version
+
+    def _note_wallet_event(self, event: WalletEvent) -> None:
+        """The first answer stands: a conflict is refused, and changes nothing of it."""
+        if isinstance(event, HoldPlaced) and event.means is not HoldMeans.USAGE_CAME_FIRST:
+            due = DueHold(event.expires_at_ms, event.originator_id, event.hold_id)
+            insort(self._due_holds, due)
+        is_passing = isinstance(event, ProjectOpened) and event.seen_in_passing
+        is_of_usage = isinstance(event, InputRefused) and event.input_type == CallUsage.__name__
+        name = (event.originator_id, event.input_id)
+        if event.answers and not is_passing and not is_of_usage and self.command(name) is None:
+            self._commands[name] = AnsweredCommand(event.input_hash, event)
 
     def replay(self, event: Event) -> None:
         """Apply an event read from the log."""
@@ -169,18 +173,6 @@ class Overlay:
         if isinstance(event, WalletEvent):
             self.wallet(event.originator_id).apply(event)
         self.note(event)
-
-    def _note_usage(self, event: CallCharged | InputHeldForReview) -> None:
-        tenant_id, usage = event.originator_id, event.usage
-        self._usage_hashes[tenant_id, usage.event_id] = event.input_hash
-        if usage.hold_id is not None and not event.ends_hold:
-            self._holds_named_by_usage.add((tenant_id, usage.hold_id))
-
-    def _note_answer(self, event: WalletEvent) -> None:
-        """The first answer stands: a conflict is refused, and changes nothing of it."""
-        name = (event.originator_id, event.input_id)
-        if self.command(name) is None:
-            self._commands[name] = AnsweredCommand(event.input_hash, event)
 
     def merge(self) -> None:
         """Make the batch part of the state; called once, after its transaction is committed."""

@@ -30,8 +30,10 @@ class PricedLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallPrice(msgspec.Struct, frozen=True):
-    """What a call costs by a card; shared between calls that cost the same."""
+    """What a call costs by a version of a card; shared between calls that cost the same."""
 
+    card_id: str
+    card_version: int
     outcome: CallOutcome
     lines: tuple[PricedLine, ...]
     amount_micros: int
@@ -76,7 +78,8 @@ class RateCard:
             PricedLine(line, quantity, quantity * self._price_micros[line])
             for line, quantity in wanted
         )
-        return CallPrice(outcome, lines, sum(line.amount_micros for line in lines))
+        amount_micros = sum(line.amount_micros for line in lines)
+        return CallPrice(self.card_id, self.version, outcome, lines, amount_micros)
 
 
 class CardBook:

@@ -74,8 +74,8 @@ def call_outcome(usage: CallUsage) -> CallOutcome:
 
 def overage_minutes(duration_ms: int, duration_cap_ms: int) -> int:
     """Started minutes beyond 5:00, up to the cap: `ceil((min(duration, cap) - 5:00) / 1:00)`."""
-    beyond_ms = min(duration_ms, duration_cap_ms) - INCLUDED_MS
-    return -(-beyond_ms // MINUTE_MS) if beyond_ms > 0 else 0
+    charged_ms = min(duration_cap_ms, duration_ms)
+    return -((INCLUDED_MS - charged_ms) // MINUTE_MS) if charged_ms > INCLUDED_MS else 0
 
 
 def is_id(text: str) -> bool:
@@ -86,13 +86,15 @@ def is_id(text: str) -> bool:
 def fault_in_call(usage: CallUsage) -> str | None:
     """What is outside the contract of `usage.calls`, as a sentence; None if nothing is."""
     # Every input comes here: one look at all its ids, and a closer one only if that fails.
+    event_id, tenant_id, project_id = usage.event_id, usage.tenant_id, usage.project_id
+    call_id, scenario_id = usage.call_id, usage.scenario_id
     if not (
-        0 < len(usage.event_id) <= ID_LENGTH_MAX
-        and 0 < len(usage.tenant_id) <= ID_LENGTH_MAX
-        and 0 < len(usage.project_id) <= ID_LENGTH_MAX
-        and 0 < len(usage.call_id) <= ID_LENGTH_MAX
-        and 0 < len(usage.scenario_id) <= ID_LENGTH_MAX
-        and _all_ids(usage).isprintable()
+        0 < len(event_id) <= ID_LENGTH_MAX
+        and 0 < len(tenant_id) <= ID_LENGTH_MAX
+        and 0 < len(project_id) <= ID_LENGTH_MAX
+        and 0 < len(call_id) <= ID_LENGTH_MAX
+        and 0 < len(scenario_id) <= ID_LENGTH_MAX
+        and f"{event_id}{tenant_id}{project_id}{call_id}{scenario_id}".isprintable()
     ):
         return _fault_in_ids(usage)
     if usage.hold_id is not None and not is_id(usage.hold_id):
@@ -108,10 +110,6 @@ def fault_in_call(usage: CallUsage) -> str | None:
     if not 0 < usage.duration_cap_ms <= DURATION_CAP_MS_MAX:
         return f"duration_cap_ms must lie between 1 and {DURATION_CAP_MS_MAX}"
     return None
-
-
-def _all_ids(usage: CallUsage) -> str:
-    return usage.event_id + usage.tenant_id + usage.project_id + usage.call_id + usage.scenario_id
 
 
 def _fault_in_ids(usage: CallUsage) -> str:

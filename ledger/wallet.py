@@ -25,6 +25,9 @@ TOP_UP_MICROS_MIN: Final = 20 * MICROS_PER_USD
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOLD_GRACE_MS: Final = 15 * 60_000
 PORTIONS_PER_EVENT_MAX: Final = 1_000
+NO_HOLD: Final = ""
+"""No id is empty."""
+
 UNSPENT_LOTS_MAX: Final = 1_000
 """A charge names every lot it draws from, and must fit a record."""
 
@@ -39,12 +42,6 @@ class Cause(msgspec.Struct):
     occurred_at_ms: int
     recorded_at_ms: int
     next_index: int = 0
-
-    def next_event_id(self) -> str:
-        """The id of the next event this input causes: its position and an index."""
-        index = self.next_index
-        self.next_index = index + 1
-        return f"{self.event_id_stem}:{index}"
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -119,7 +116,8 @@ class Wallet(BaseAggregate[str]):
     def available_micros(self) -> int:
         """What can be spent or held: negative only where a credit limit fell below its use."""
         credit_micros = self.credit_limit_micros - self.credit_used_micros
-        return self.funds_micros + max(0, credit_micros) - self.held_micros
+        own_micros = self.funds_micros - self.held_micros
+        return own_micros + credit_micros if credit_micros > 0 else own_micros
 
     @property
     def balance_micros(self) -> int:
@@ -128,11 +126,10 @@ class Wallet(BaseAggregate[str]):
 
     def is_live(self, project_id: str, began_ms: int) -> bool:
         """Whether what began then in that project moves money."""
-        mode = ProjectMode.SANDBOX
-        for from_ms, mode_from_then in self.projects.get(project_id, ()):
+        for from_ms, mode in reversed(self.projects.get(project_id, ())):
             if from_ms <= began_ms:
-                mode = mode_from_then
-        return mode is ProjectMode.LIVE
+                return mode is ProjectMode.LIVE
+        return False
 
     # ── Projects and terms ──
 
@@ -304,29 +301,41 @@ class Wallet(BaseAggregate[str]):
 
     # ── Usage: owed, never refused ──
 
-    def charge_call(self, usage: CallUsage, card: RateCard, price: CallPrice, cause: Cause) -> None:
+    def charge_call(self, usage: CallUsage, price: CallPrice, cause: Cause) -> None:
         """Charge a completed call at full price (PRODUCT decision 4).
 
         Drawn from its own hold and what is available, never from another hold; the rest is arrears.
         """
         is_simulated = not self.is_live(usage.project_id, usage.started_at)
-        hold_id = usage.hold_id
-        own_hold_micros = self.holds.get(hold_id) if hold_id is not None else None
+        own_hold_micros = self.holds.get(usage.hold_id or NO_HOLD)
         draws: tuple[Draw, ...] = ()
         credit_micros = 0
         if not is_simulated:
-            reach_micros = (own_hold_micros or 0) + max(0, self.available_micros)
-            draws, credit_micros = self._draw(min(price.amount_micros, reach_micros))
+            amount_micros = price.amount_micros
+            reach_micros = max(0, self.available_micros) + (own_hold_micros or 0)
+            if amount_micros > reach_micros:
+                amount_micros = reach_micros
+            draws, credit_micros = self._draw(amount_micros)
+        # Most events are charges: their envelope is written out, which is faster than `_next`.
+        index = cause.next_index
+        cause.next_index = index + 1
         self._record(
             done.CallCharged(
-                *self._next(cause),
+                self._id,
+                self._version + 1,
+                f"{cause.event_id_stem}:{index}",
+                cause.occurred_at_ms,
+                cause.recorded_at_ms,
+                cause.input_id,
+                cause.input_hash,
+                cause.actor,
                 usage,
-                card.card_id,
-                card.version,
+                own_hold_micros is not None,
+                price.card_id,
+                price.card_version,
                 price.outcome,
                 price.lines,
                 is_simulated,
-                own_hold_micros is not None,
                 draws,
                 credit_micros,
             )
@@ -337,7 +346,7 @@ class Wallet(BaseAggregate[str]):
     def hold_for_review(self, usage: CallUsage, reason: ReviewReason, cause: Cause) -> None:
         """Set usage aside for an operator instead of guessing a price or a time."""
         ends_hold = usage.hold_id in self.holds
-        self._record(done.InputHeldForReview(*self._next(cause), usage, reason, ends_hold))
+        self._record(done.InputHeldForReview(*self._next(cause), usage, ends_hold, reason))
         self._collect_arrears(cause)
 
     def refuse_usage(self, usage: CallUsage, refusal: Refusal, cause: Cause) -> None:
@@ -361,16 +370,20 @@ class Wallet(BaseAggregate[str]):
         self.unspent = dict(sorted(self.unspent.items(), key=lambda item: self.lots[item[0]].place))
         self.funds_micros += amount_micros
 
-    def take(self, draws: tuple[Draw, ...], credit_micros: int) -> None:
-        """Take what was drawn from lots and credit."""
+    def take(self, draws: tuple[Draw, ...], credit_micros: int) -> int:
+        """Take what was drawn from lots and credit; how much that was."""
+        unspent, drawn_micros = self.unspent, 0
         for draw in draws:
-            left_micros = self.unspent[draw.lot_id] - draw.amount_micros
+            amount_micros = draw.amount_micros
+            left_micros = unspent[draw.lot_id] - amount_micros
             if left_micros:
-                self.unspent[draw.lot_id] = left_micros
+                unspent[draw.lot_id] = left_micros
             else:
-                del self.unspent[draw.lot_id]
-            self.funds_micros -= draw.amount_micros
+                del unspent[draw.lot_id]
+            drawn_micros += amount_micros
+        self.funds_micros -= drawn_micros
         self.credit_used_micros += credit_micros
+        return drawn_micros + credit_micros
 
     def begin_hold(self, hold_id: str, amount_micros: int) -> None:
         """Set an amount aside under the hold's id."""
@@ -416,11 +429,13 @@ class Wallet(BaseAggregate[str]):
         return Refusal.credit_limit if self.is_postpay else Refusal.insufficient_funds
 
     def _next(self, cause: Cause) -> tuple[str, int, str, int, int, str, bytes, str]:
-        """The envelope of this wallet's next event."""
+        """The envelope of this wallet's next event; its id is the input's position and an index."""
+        index = cause.next_index
+        cause.next_index = index + 1
         return (
             self._id,
             self._version + 1,
-            cause.next_event_id(),
+            f"{cause.event_id_stem}:{index}",
             cause.occurred_at_ms,
             cause.recorded_at_ms,
             cause.input_id,
@@ -429,7 +444,8 @@ class Wallet(BaseAggregate[str]):
         )
 
     def _record(self, event: WalletEvent) -> None:
-        self.apply(event)
+        event.mutate(self)
+        self._version += 1
         self.fresh.append(event)
 
     def _refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
@@ -479,13 +495,14 @@ class Wallet(BaseAggregate[str]):
 
     def _draw(self, amount_micros: int) -> tuple[tuple[Draw, ...], int]:
         """Choose what pays: lots in their order, then credit. The caller has checked the reach."""
+        if amount_micros == 0:
+            return (), 0
         draws: list[Draw] = []
         for lot_id, left_micros in self.unspent.items():
-            if amount_micros == 0:
-                break
-            taken_micros = min(amount_micros, left_micros)
-            draws.append(Draw(lot_id, taken_micros))
-            amount_micros -= taken_micros
+            if left_micros >= amount_micros:
+                return (*draws, Draw(lot_id, amount_micros)), 0
+            draws.append(Draw(lot_id, left_micros))
+            amount_micros -= left_micros
         return tuple(draws), amount_micros
 
     def _collect_arrears(self, cause: Cause) -> None:

@@ -6,7 +6,7 @@ payload. Values are written with the newest version of their schema and read wit
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -76,19 +76,27 @@ class TopicCodec(Generic[T]):
     def __init__(self, topic: str, renamed: Mapping[str, str] | None = None) -> None:
         self._topic = topic
         newest = latest(topic)
-        self._prefix = _prefix(newest.schema_id)
-        self._encode = compile_encoder(newest.parsed, _TYPES, renamed)
+        self.encode: Callable[[T], bytes] = compile_encoder(
+            newest.parsed, _TYPES, _prefix(newest.schema_id), renamed
+        )
+        """From a value to its bytes as they stand on the topic."""
         self._decoders = _decoders(topic, renamed, None)
-
-    def encode(self, value: T) -> bytes:
-        """The value as it stands on the topic."""
-        return self._encode(self._prefix, value)
 
     def decode(self, value: bytes) -> T:
         """The object a value stands for; raises `Malformed` or `UnknownSchema`."""
         decoder = self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self._topic)
         decoded: T = decoder(value, PREFIX_SIZE)
         return decoded
+
+
+class EncodeEvent(Protocol):
+    """From an event and the hash of the value before it to bytes."""
+
+    def __call__(
+        self, event: events.Event, prev: bytes, usage_payload: bytes | None = None, /
+    ) -> bytes:
+        """The value; `usage_payload`, if given, is the event's usage as it was published."""
+        ...
 
 
 class EventCodec:
@@ -99,15 +107,15 @@ class EventCodec:
 
     def __init__(self) -> None:
         newest = latest(self.TOPIC)
-        self._prefix = _prefix(newest.schema_id)
-        self._encode: Callable[..., bytes] = compile_encoder(
-            newest.parsed, _TYPES, EVENT_ATTRIBUTES, beside="prev", spliced=self.SPLICED
+        self.encode: EncodeEvent = compile_encoder(
+            newest.parsed,
+            _TYPES,
+            _prefix(newest.schema_id),
+            EVENT_ATTRIBUTES,
+            beside="prev",
+            spliced=self.SPLICED,
         )
         self._decoders = _decoders(self.TOPIC, EVENT_ATTRIBUTES, "prev")
-
-    def encode(self, event: events.Event, prev: bytes, usage_payload: bytes | None = None) -> bytes:
-        """The value; `usage_payload`, if given, is the event's usage as it was published."""
-        return self._encode(self._prefix, event, prev, usage_payload)
 
     def decode(self, value: bytes) -> tuple[events.Event, bytes]:
         """The event and its `prev`; raises `Malformed` or `UnknownSchema`."""
@@ -116,18 +124,23 @@ class EventCodec:
         return decoded
 
 
-def content_hash(value: bytes) -> bytes:
+def payload_of(value: bytes) -> bytes:
+    """The value without its schema's id."""
+    return value[PREFIX_SIZE:]
+
+
+def content_hash(payload: bytes) -> bytes:
     """What tells two inputs of the same id apart: every field of the value, not its schema's id.
 
     A later version of an input's schema must hash a value whose new fields are at their defaults
     like the older value without them.
     """
-    return sha256(value[PREFIX_SIZE:]).digest()[:CONTENT_HASH_SIZE]
+    return sha256(payload).digest()[:CONTENT_HASH_SIZE]
 
 
-def embedded_usage(value: bytes) -> bytes | None:
-    """The payload of a usage event if it can stand in a charge as it is, else None."""
-    return value[PREFIX_SIZE:] if value[:PREFIX_SIZE] in _EMBEDDED else None
+def is_embeddable(value: bytes) -> bool:
+    """Whether the payload of a usage event can stand in a charge as it is."""
+    return value[:PREFIX_SIZE] in _EMBEDDED
 
 
 def _embedded_prefixes() -> frozenset[bytes]:

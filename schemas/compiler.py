@@ -9,14 +9,16 @@ arrays of items that are never empty, `["null", x]`, and a last field `body`, a 
 whose types also hold the fields around it. Anything else, recursion too, is refused here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from inspect import Parameter, signature
+from itertools import takewhile
 from typing import Any, Final, cast
 
 import msgspec
 
 from schemas import primitives
-from schemas.layout import Node, kind_of
+from schemas.layout import Node, kind_of, logical_type_of
 from schemas.primitives import Malformed
 
 __all__ = ["Decoder", "Encoder", "Malformed", "compile_decoder", "compile_encoder"]
@@ -28,17 +30,21 @@ Decoder = Callable[[bytes, int], Any]
 """From a value and the index its payload starts at, to an object of the core."""
 
 Encoder = Callable[..., bytes]
-"""From a payload's prefix, an object of the core (and what stands beside it) to bytes."""
+"""From an object of the core (and what stands beside it) to bytes."""
 
 BODY: Final = "body"
-UNIQUE: Final = ("event_id", "input_id", "command_id", "call_id")
-"""Texts that differ from value to value: remembering their bytes would only cost."""
+REPEATED_TEXTS: Final = frozenset(
+    "tenant_id project_id scenario_id actor card_id line unit lot_id topic topic_id"
+    " code_version configuration_version input_type".split()
+)
+"""Texts that come again from value to value: both sides remember them."""
 
-REPEATED_TIMES: Final = ("recorded_at_ms",)
-"""Times that a whole batch shares."""
+REPEATED_NUMBERS: Final = frozenset(("recorded_at_ms", "amount_micros", "price_micros"))
+"""What a batch shares, and prices."""
 
-SHARED: Final = ("lines",)
+SHARED_ARRAYS: Final = ("lines",)
 """Arrays that many values hold as one and the same tuple: what a card prices alike."""
+
 _INT_MAX: Final = 2**31
 
 
@@ -56,16 +62,17 @@ def compile_decoder(
 def compile_encoder(
     schema: Node,
     types: Types,
+    prefix: bytes = b"",
     renamed: Mapping[str, str] | None = None,
     beside: str | None = None,
     spliced: str | None = None,
 ) -> Encoder:
-    """A function `encode(prefix, value[, beside][, spliced])` that returns prefix and payload.
+    """A function `encode(value[, beside][, spliced])` that returns the prefix and the payload.
 
     `spliced` names a record whose encoded bytes may be handed in instead of being written anew
     (None writes them).
     """
-    return _EncoderSource(schema, types, renamed or {}, beside, spliced).compile()
+    return _EncoderSource(schema, types, prefix, renamed or {}, beside, spliced).compile()
 
 
 class UnsupportedSchema(TypeError):
@@ -153,7 +160,11 @@ class _Source:
 
 
 class _DecoderSource(_Source):
-    """Generated code keeps the value in `d`, the index in `p` and the value's end in `end`."""
+    """Generated code keeps the value in `d`, the index in `p` and the value's end in `end`.
+
+    Short numbers, lengths and times are read on the spot, everything else by a function. A length
+    may lead beyond the end: the next byte is missing then, or the last index is not the end.
+    """
 
     def __init__(
         self, schema: Node, types: Types, renamed: Mapping[str, str], beside: str | None
@@ -168,22 +179,23 @@ class _DecoderSource(_Source):
         values: dict[str, str] = {}
         self.add(0, "def decode(d, p):", "    try:", "        end = len(d)")
         aside = ""
-        for field in record["fields"]:
+        for field, var in self._read_fields(2, record):
             if field["name"] == BODY:
                 self._body(2, field["type"], values, aside)
                 break
-            var = self._read(2, field["type"])
             if field["name"] == self.beside:
                 aside = var
             else:
                 values[self.renamed.get(field["name"], field["name"])] = var
         else:
-            made = self._make(self.type_of(record["name"]), values)
-            self.add(2, f"v = {made}", "if p != end: raise left_over(d, p)")
-            self.add(2, f"return (v, {aside})" if aside else "return v")
+            self._finish(2, self._make(self.type_of(record["name"]), values), aside)
         self.add(1, "except (IndexError, UnicodeDecodeError) as error:")
         self.add(2, "raise cut_short(error) from None")
         return self.build("decode")
+
+    def _finish(self, depth: int, made: str, aside: str) -> None:
+        self.add(depth, "if p != end: raise left_over(d, p)")
+        self.add(depth, f"return ({made}, {aside})" if aside else f"return {made}")
 
     def _body(self, depth: int, union: Node, around: dict[str, str], aside: str) -> None:
         index = self._long(depth)
@@ -207,16 +219,50 @@ class _DecoderSource(_Source):
             self.add(depth, "else:")
             self._branches(depth + 1, index, branches[half:], around, aside)
             return
-        made = self._record(depth, branches[0][1], dict(around))
-        self.add(depth, f"v = {made}", "if p != end: raise left_over(d, p)")
-        self.add(depth, f"return (v, {aside})" if aside else "return v")
+        self._finish(depth, self._record(depth, branches[0][1], dict(around)), aside)
 
     def _record(self, depth: int, record: Node, values: dict[str, str]) -> str:
         cls = self.enter(record)
-        for field in record["fields"]:
-            values[field["name"]] = self._read(depth, field["type"])
+        for field, var in self._read_fields(depth, record):
+            values[field["name"]] = var
         self.leave()
         return self._make(cls, values)
+
+    def _read_fields(self, depth: int, record: Node) -> Iterator[tuple[Node, str]]:
+        """Add lines that read the fields up to the body; each with the variable that holds it."""
+        fields: list[Node] = list(record["fields"])
+        while fields:
+            run = list(takewhile(self._may_repeat, fields))
+            if len(run) > 1:
+                yield from self._read_run(depth, run)
+                del fields[: len(run)]
+            else:
+                field = fields.pop(0)
+                is_body = field["name"] == BODY
+                yield field, "" if is_body else self._read(depth, field["type"], field["name"])
+
+    def _may_repeat(self, field: Node) -> bool:
+        kind = kind_of(self.resolve(field["type"]))
+        return kind in ("boolean", "enum", "union") or (
+            kind == "string" and field["name"] in REPEATED_TEXTS
+        )
+
+    def _read_run(self, depth: int, run: list[Node]) -> Iterator[tuple[Node, str]]:
+        """Fields that come again together: as read before from the same bytes, where so.
+
+        The guess where they end need not be right: the same bytes are always read alike.
+        """
+        known = self.constant("R", primitives.Runs())
+        self.add(depth, "q = p")
+        for field in run:
+            is_text = kind_of(self.resolve(field["type"])) == "string"
+            self.add(depth, "if q < end: q += 1 + (d[q] >> 1)" if is_text else "q += 1")
+        self.add(depth, f"if (r := {known}.get(d[p:q])) is None:", "    a = p")
+        variables = [self._read(depth + 1, field["type"], field["name"]) for field in run]
+        names = ", ".join(variables)
+        self.add(depth + 1, f"{known}.keep(d[a:p], ({names}))")
+        self.add(depth, "else:", f"    {names} = r", "    p = q")
+        return zip(run, variables, strict=True)
 
     def _make(self, cls: type, values: Mapping[str, str]) -> str:
         """A call of the constructor with the fields the type knows; others are passed over."""
@@ -225,17 +271,26 @@ class _DecoderSource(_Source):
         missing = [f.name for f in known if f.required and f.name not in values]
         if missing:
             raise UnsupportedSchema(f"{cls.__name__} needs {', '.join(missing)}")
-        arguments = ", ".join(f"{f.name}={values[f.name]}" for f in known if f.name in values)
-        return f"{self.constant('T', cls)}({arguments})"
+        given = [f.name for f in known if f.name in values]
+        # By place where that is possible: names cost time.
+        places = [
+            parameter.name
+            for parameter in signature(struct).parameters.values()
+            if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
+        ]
+        by_place = given == places[: len(given)]
+        arguments = (values[name] if by_place else f"{name}={values[name]}" for name in given)
+        return f"{self.constant('T', cls)}({', '.join(arguments)})"
 
-    def _read(self, depth: int, node: Node) -> str:
+    def _read(self, depth: int, node: Node, name: str) -> str:
         """Add lines that read a value of that schema; the variable that holds it."""
+        is_time = _is_time(node)
         node = self.resolve(node)
         kind = kind_of(node)
         if kind == "union":
-            return self._optional(depth, node)
+            return self._optional(depth, node, name)
         if kind == "long":
-            return self._long(depth)
+            return self._time(depth) if is_time else self._long(depth)
         if kind == "int":
             var = self._long(depth)
             self.add(depth, f"if not -{_INT_MAX} <= {var} < {_INT_MAX}: raise out_of_range({var})")
@@ -244,15 +299,20 @@ class _DecoderSource(_Source):
             var = self.name("v")
             self.add(depth, f"{var} = BOOLEAN[d[p]]", "p += 1")
             return var
-        if kind in ("string", "bytes"):
-            size = self._long(depth)
-            return self._slice(depth, size, ".decode()" if kind == "string" else "")
+        if kind == "string":
+            found = "TEXTS_READ[d[p:q]]" if name in REPEATED_TEXTS else "d[p:q].decode()"
+            return self._sized(depth, found)
+        if kind == "bytes":
+            return self._sized(depth, "d[p:q]")
         if kind == "fixed":
-            return self._slice(depth, str(node["size"]), "")
+            var = self.name("v")
+            self.add(depth, f"q = p + {node['size']}", "if q > end: raise beyond(q, end)")
+            self.add(depth, f"{var} = d[p:q]", "p = q")
+            return var
         if kind == "enum":
             return self._enum(depth, node)
         if kind == "array":
-            return self._array(depth, node)
+            return self._array(depth, node, name)
         if kind == "record":
             var = self.name("v")
             made = self._record(depth, node, {})
@@ -265,19 +325,40 @@ class _DecoderSource(_Source):
         self.add(
             depth,
             f"{var} = d[p]",
-            "p += 1",
-            f"if {var} < 128: {var} = ({var} >> 1) ^ -({var} & 1)",
-            f"else: {var}, p = longer(d, p, {var})",
+            f"if {var} < 128:",
+            f"    {var} = ({var} >> 1) ^ -({var} & 1)",
+            "    p += 1",
+            "elif d[p + 1] > 127 and 0 < (b := d[p + 2]) < 128:",
+            f"    {var} = {var} & 127 | (d[p + 1] & 127) << 7 | b << 14",
+            f"    {var} = ({var} >> 1) ^ -({var} & 1)",
+            "    p += 3",
+            f"else: {var}, p = number(d, p)",
         )
         return var
 
-    def _slice(self, depth: int, size: str, convert: str) -> str:
+    def _time(self, depth: int) -> str:
+        """Milliseconds of these decades have six bytes; the last four stay alike for seconds."""
         var = self.name("v")
         self.add(
             depth,
-            f"q = p + {size}",
-            "if not p <= q <= end: raise beyond(q, end)",
-            f"{var} = d[p:q]{convert}",
+            f"if (h := SECONDS_READ.get(d[p + 2:p + 6])) is not None"
+            f" and ({var} := d[p]) > 127 < (b := d[p + 1]) and not {var} & 1:",
+            f"    {var} = h + ({var} >> 1) + (b << 6)",
+            "    p += 6",
+            f"else: {var}, p = time(d, p)",
+        )
+        return var
+
+    def _sized(self, depth: int, found: str) -> str:
+        var = self.name("v")
+        self.add(
+            depth,
+            "q = d[p]",
+            "if q & 129: p, q = size(d, p)",
+            "else:",
+            "    p += 1",
+            "    q = p + (q >> 1)",
+            f"{var} = {found}",
             "p = q",
         )
         return var
@@ -292,16 +373,17 @@ class _DecoderSource(_Source):
         )
         return var
 
-    def _optional(self, depth: int, union: Node) -> str:
+    def _optional(self, depth: int, union: Node, name: str) -> str:
         other = self.optional(union)
-        branch, var = self._long(depth), self.name("v")
-        self.add(depth, f"if {branch} == 0: {var} = None", f"elif {branch} == 1:")
-        inner = self._read(depth + 1, other)
+        var = self.name("v")
+        self.add(depth, f"{var} = d[p]", "p += 1")
+        self.add(depth, f"if {var} == 0: {var} = None", f"elif {var} == 2:")
+        inner = self._read(depth + 1, other, name)
         self.add(depth + 1, f"{var} = {inner}")
-        self.add(depth, f"else: raise no_branch({branch})")
+        self.add(depth, "else: raise no_branch(number(d, p - 1)[0])")
         return var
 
-    def _array(self, depth: int, node: Node) -> str:
+    def _array(self, depth: int, node: Node, name: str) -> str:
         item = self.item_of(node)
         var = self.name("v")
         self.add(depth, f"{var} = []", "while True:")
@@ -311,129 +393,127 @@ class _DecoderSource(_Source):
         self.add(depth + 2, f"{count} = -{count}")
         self.add(depth + 1, f"if {count} > end - p: raise beyond({count}, end)")
         self.add(depth + 1, f"for _ in range({count}):")
-        inner = self._read(depth + 2, item)
+        inner = self._read(depth + 2, item, name)
         self.add(depth + 2, f"{var}.append({inner})")
         self.add(depth, f"{var} = tuple({var})")
         return var
 
 
 class _EncoderSource(_Source):
-    """Generated code appends parts to a list through `w` and joins them."""
+    """Generated code joins, in one expression, the parts that a value's fields are written as."""
 
     def __init__(
         self,
         schema: Node,
         types: Types,
+        prefix: bytes,
         renamed: Mapping[str, str],
         beside: str | None,
         spliced: str | None,
     ) -> None:
         super().__init__(schema, types)
+        self.prefix = prefix
         self.renamed = renamed
+        self.arguments = ["o"]
+        self.arguments += ["beside"] if beside else []
+        self.arguments += ["spliced=None"] if spliced else []
         self.beside = beside
         self.spliced = spliced
 
     def compile(self) -> Encoder:
         record = self.resolve(self.schema)
-        arguments = ["prefix", "o"]
-        arguments += ["beside"] if self.beside else []
-        arguments += ["spliced=None"] if self.spliced else []
-        self.add(0, f"def encode({', '.join(arguments)}):", "    parts = [prefix]")
-        self.add(1, "w = parts.append")
+        self.open_records.append(record["name"])
+        parts = [repr(self.prefix)]
         for field in record["fields"]:
-            if field["name"] == BODY:
-                self._body(field["type"])
+            name = field["name"]
+            if name == BODY:
+                self._bodies(field["type"], parts)
                 break
-            if field["name"] == self.beside:
-                self._write(1, field["type"], "beside")
-            else:
-                self._write(1, field["type"], f"o.{self.renamed.get(field['name'], field['name'])}")
+            value = "beside" if name == self.beside else f"o.{self.renamed.get(name, name)}"
+            parts += self._parts(field["type"], value, name)
         else:
-            self.add(1, 'return b"".join(parts)')
+            self._function("encode", parts)
         return self.build("encode")
 
-    def _body(self, union: Node) -> None:
+    def _bodies(self, union: Node, around: list[str]) -> None:
+        """A function for each record of the union, and one that chooses by the object's type."""
         writers: dict[type, Callable[..., None]] = {}
-        spliced = ", spliced" if self.spliced else ""
         table = self.constant("B", writers)
-        self.add(1, f"{table}[type(o)](o, w{spliced})")
-        self.add(1, 'return b"".join(parts)')
         for index, member in enumerate(union):
             record = self.resolve(member)
-            writer = self.name("write")
-            self.add(0, f"def {writer}(o, w{spliced}):", f"    w({primitives.long(index)!r})")
-            self._fields(1, record, "o")
+            parts = [*around, repr(primitives.long(index)), *self._fields(record, "o")]
+            writer = self._function(self.name("write"), parts)
             self.add(0, f"{table}[{self.constant('T', self.type_of(record['name']))}] = {writer}")
+        given = ", ".join(argument.partition("=")[0] for argument in self.arguments)
+        self.add(0, f"def encode({', '.join(self.arguments)}):")
+        self.add(1, f"return {table}[type(o)]({given})")
 
-    def _fields(self, depth: int, record: Node, value: str) -> None:
+    def _function(self, name: str, parts: list[str], arguments: Sequence[str] = ()) -> str:
+        self.add(0, f"def {name}({', '.join(arguments or self.arguments)}):")
+        self.add(1, 'return b"".join((', *(f"    {part}," for part in parts), "))")
+        return name
+
+    def _fields(self, record: Node, value: str) -> list[str]:
         self.enter(record)
+        parts: list[str] = []
         for field in record["fields"]:
-            self._write(depth, field["type"], f"{value}.{field['name']}")
+            parts += self._parts(field["type"], f"{value}.{field['name']}", field["name"])
         self.leave()
+        return parts
 
-    def _write(self, depth: int, node: Node, value: str) -> None:
-        """Add lines that write a value of that schema; `value` is the expression that holds it."""
+    def _parts(self, node: Node, value: str, name: str) -> list[str]:
+        """Expressions that a value of that schema is written as; `value` is one that holds it."""
+        is_time = _is_time(node)
         node = self.resolve(node)
         kind = kind_of(node)
         if kind == "union":
-            other = self.optional(node)
-            self.add(depth, f"if {value} is None: w(b'\\0')", "else:", "    w(b'\\2')")
-            self._write(depth + 1, other, value)
-            return
-        name = value.rpartition(".")[2]
-        if kind == "long":
-            self.add(depth, f"w({_number(name, value)})")
-        elif kind == "int":
-            self.add(depth, f"w(integer({value}))")
-        elif kind == "boolean":
-            self.add(depth, f"w(b'\\1' if {value} else b'\\0')")
-        elif kind == "string":
-            writer = "text" if name in UNIQUE else "repeated_text"
-            self.add(depth, f"w({writer}({value}))")
-        elif kind == "bytes":
-            self.add(depth, f"w(long(len({value})))", f"w({value})")
-        elif kind == "fixed":
-            self.add(depth, f"if len({value}) != {node['size']}: raise wrong_size({value})")
-            self.add(depth, f"w({value})")
-        elif kind == "enum":
+            other = " + ".join(self._parts(self.optional(node), value, name))
+            return [rf"(b'\0' if {value} is None else b'\2' + {other})"]
+        if kind == "long" and is_time:
+            small = f"(n := {value} << 1) < {1 << 14}"
+            more = "MORE[n & 127] + MORE[n >> 7 & 127] + SECONDS[n >> 14]"
+            return [f"(long(n >> 1) if {small} else {more})"]
+        if kind == "long" and name in REPEATED_NUMBERS:
+            return [f"NUMBERS[{value}]"]
+        if kind in ("long", "int"):
+            beyond = "long" if kind == "long" else "integer"
+            return [f"(SHORT[n << 1] if 0 <= (n := {value}) < {_SHORT} else {beyond}(n))"]
+        if kind == "boolean":
+            return [rf"(b'\1' if {value} else b'\0')"]
+        if kind == "string" and name in REPEATED_TEXTS:
+            return [f"TEXTS[{value}]"]
+        if kind in ("string", "bytes"):
+            b = f"b := {value}.encode()" if kind == "string" else f"b := {value}"
+            return [f"(SHORT[n << 1] if (n := len({b})) < {_SHORT} else long(n))", "b"]
+        if kind == "fixed":
+            size = node["size"]
+            return [f"({value} if len({value}) == {size} else wrong_size({value}))"]
+        if kind == "enum":
             table = {member: primitives.long(i) for i, member in enumerate(self.members(node))}
-            self.add(depth, f"w({self.constant('E', table)}[{value}])")
-        elif kind == "array" and name in SHARED:
-            self._shared_array(depth, node, value)
-        elif kind == "array":
-            self._array(depth, node, value)
-        elif kind != "record":
+            return [f"{self.constant('E', table)}[{value}]"]
+        if kind == "array":
+            return [self._array(node, value, name)]
+        if kind != "record":
             raise UnsupportedSchema(f"type {kind} is not used on our topics")
-        elif node["name"] == self.spliced:
-            self.add(depth, "if spliced is not None: w(spliced)", "else:")
-            self._fields(depth + 1, node, value)
+        if node["name"] == self.spliced:
+            writer = self._function(self.name("write"), self._fields(node, "o"), ["o"])
+            return [f"({writer}({value}) if spliced is None else spliced)"]
+        return self._fields(node, value)
+
+    def _array(self, node: Node, value: str, name: str) -> str:
+        parts = self._parts(self.item_of(node), "o", name)
+        writer = self._function(self.name("write"), parts, ["o"])
+        if name in SHARED_ARRAYS:
+            kept = self.constant("K", primitives.Kept())
+            self.add(0, f"{kept}.write = lambda items: array(items, {writer})")
+            written = f"(k[1] if (k := {kept}.get(id({value}))) else {kept}.keep({value}))"
         else:
-            self._fields(depth, node, value)
-
-    def _array(self, depth: int, node: Node, value: str) -> None:
-        item, var = self.item_of(node), self.name("x")
-        count = _number("", f"len({value})")
-        self.add(depth, f"if {value}:", f"    w({count})", f"    for {var} in {value}:")
-        self._write(depth + 2, item, var)
-        self.add(depth, "w(b'\\0')")
-
-    def _shared_array(self, depth: int, node: Node, value: str) -> None:
-        """The same tuple is written again and again: its bytes are kept beside it."""
-        inner = _EncoderSource(node, self.types, {}, None, None)
-        inner.named = self.named
-        kept = self.constant("K", primitives.Kept(inner.compile_array(node)))
-        self.add(depth, f"w({kept}.bytes_of({value}))")
-
-    def compile_array(self, node: Node) -> Callable[[object], bytes]:
-        """A function that writes only an array."""
-        self.add(0, "def encode(o):", "    parts = []", "    w = parts.append")
-        self._array(1, node, "o")
-        self.add(1, 'return b"".join(parts)')
-        return self.build("encode")
+            written = f"array({value}, {writer})"
+        return rf"({written} if {value} else b'\0')"
 
 
-def _number(name: str, value: str) -> str:
-    """An expression that writes a long; small ones are looked up on the spot."""
-    if name in REPEATED_TIMES:
-        return f"repeated_long({value})"
-    return f"SHORT[n << 1] if 0 <= (n := {value}) < {len(primitives.SHORT) // 2} else long(n)"
+_SHORT: Final = len(primitives.SHORT) // 2
+
+
+def _is_time(node: Node) -> bool:
+    return logical_type_of(node) == "timestamp-millis"

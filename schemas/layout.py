@@ -18,6 +18,11 @@ def kind_of(node: Node) -> str:
     return kind if isinstance(kind, str) else kind_of(kind)
 
 
+def logical_type_of(node: Node) -> str | None:
+    """The node's logical type, if it has one."""
+    return None if isinstance(node, str | list) else node.get("logicalType")
+
+
 def layout(node: Node, named: dict[str, Layout] | None = None) -> Layout:
     """The node without docs, defaults and logical types, names of types resolved."""
     named = {} if named is None else named

@@ -1,8 +1,7 @@
 """What generated codecs are made of: Avro's numbers and strings, and every reason to refuse."""
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from ledger.errors import UnreadableInput
 
@@ -11,9 +10,10 @@ BOOLEAN: Final = (False, True)
 
 _INT_MAX: Final = 2**31
 _LONG_MAX: Final = 2**63
-_CACHED_MAX: Final = 65_536
-_KEPT_MAX: Final = 4_096
-_CACHED_LENGTH_MAX: Final = 128
+_SHIFT_MAX: Final = 63
+_TIME_SIZE: Final = 6
+_REMEMBERED_MAX: Final = 65_536
+_REMEMBERED_LENGTH_MAX: Final = 128
 
 
 class Malformed(UnreadableInput):
@@ -23,84 +23,61 @@ class Malformed(UnreadableInput):
         super().__init__("malformed", message)
 
 
-def longer(d: bytes, p: int, first: int) -> tuple[int, int]:
-    """The rest of a number whose first byte said that more follow; unrolled for milliseconds."""
-    b = d[p]
-    if b < 128:
-        z, p = first & 127 | b << 7, p + 1
-    else:
-        z = first & 127 | (b & 127) << 7
-        b = d[p + 1]
-        if b < 128:
-            z, p = z | b << 14, p + 2
-        else:
-            z |= (b & 127) << 14
-            b = d[p + 2]
-            if b < 128:
-                z, p = z | b << 21, p + 3
-            else:
-                z |= (b & 127) << 21
-                b = d[p + 3]
-                if b < 128:
-                    z, p = z | b << 28, p + 4
-                else:
-                    z |= (b & 127) << 28
-                    b = d[p + 4]
-                    if b < 128:
-                        z, p = z | b << 35, p + 5
-                    else:
-                        z, p, b = _longest(d, p + 5, z | (b & 127) << 35)
-    if b == 0:
-        raise Malformed("a number is written with more bytes than it needs")
+# ── Reading ──
+
+
+def number(d: bytes, p: int) -> tuple[int, int]:
+    """The number that begins at `p`, and where it ends."""
+    z = d[p]
+    p += 1
+    if z > 127:
+        z &= 127
+        shift = 7
+        while (b := d[p]) > 127:
+            z |= (b & 127) << shift
+            p += 1
+            shift += 7
+            if shift > _SHIFT_MAX:
+                raise Malformed("a number has more than ten bytes")
+        if b == 0:
+            raise Malformed("a number is written with more bytes than it needs")
+        z |= b << shift
+        p += 1
+        if z >= 2 * _LONG_MAX:
+            raise Malformed("a number has more than 64 bits")
     return (z >> 1) ^ -(z & 1), p
 
 
-def _longest(d: bytes, p: int, z: int) -> tuple[int, int, int]:
-    shift = 42
-    while True:
-        b = d[p]
-        p += 1
-        z |= (b & 127) << shift
-        if b < 128:
-            break
-        shift += 7
-        if shift > 63:
-            raise Malformed("a number has more than ten bytes")
-    if z >= 2 * _LONG_MAX:
-        raise Malformed("a number has more than 64 bits")
-    return z, p, b
+def size(d: bytes, p: int) -> tuple[int, int]:
+    """Where the text or bytes begin whose length stands at `p`, and where they end."""
+    length, p = number(d, p)
+    if not 0 <= length <= len(d) - p:
+        raise beyond(p + length, len(d))
+    return p, p + length
+
+
+def time(d: bytes, p: int) -> tuple[int, int]:
+    """The time that begins at `p`, and where it ends; remembers the half that stays for seconds."""
+    value, q = number(d, p)
+    if value >= 0 and q - p == _TIME_SIZE:
+        if len(SECONDS_READ) >= _REMEMBERED_MAX:
+            SECONDS_READ.clear()
+        SECONDS_READ[d[p + 2 : q]] = (value >> 13 << 13) - _CONTINUED
+    return value, q
+
+
+# ── Writing ──
 
 
 def long(value: int) -> bytes:
     """A whole number as Avro's zigzag varint; AssertionError beyond 64 bits."""
     z = (value << 1) ^ (value >> 63)
-    if z < _TWO_BYTES:
+    if z < 1 << 14:
         return SHORT[z]
-    if z < 1 << 21:
-        return bytes((z & 127 | 128, z >> 7 & 127 | 128, z >> 14))
-    if 1 << 35 <= z < 1 << 42:
-        # Milliseconds of these decades.
-        return bytes(
-            (
-                z & 127 | 128,
-                z >> 7 & 127 | 128,
-                z >> 14 & 127 | 128,
-                z >> 21 & 127 | 128,
-                z >> 28 & 127 | 128,
-                z >> 35,
-            )
-        )
+    if z < 1 << 28:
+        return MORE[z & 127] + MORE[z >> 7 & 127] + SHORT[z >> 14]
     assert -_LONG_MAX <= value < _LONG_MAX, "a long has 64 bits"
     return _varint(z)
-
-
-def _varint(z: int) -> bytes:
-    out = bytearray()
-    while z > 127:
-        out.append(z & 127 | 128)
-        z >>= 7
-    out.append(z)
-    return bytes(out)
 
 
 def integer(value: int) -> bytes:
@@ -115,38 +92,113 @@ def text(value: str) -> bytes:
     return long(len(encoded)) + encoded
 
 
-_TWO_BYTES: Final = 1 << 14
-SHORT: Final = [_varint(z) for z in range(_TWO_BYTES)]
+def array(items: tuple[object, ...], write: Callable[[object], bytes]) -> bytes:
+    """One item or more, in one block."""
+    if len(items) == 1:
+        return b"\2" + write(items[0]) + b"\0"
+    return long(len(items)) + b"".join(map(write, items)) + b"\0"
+
+
+def _rest_of_time(z: int) -> bytes:
+    assert z < _LONG_MAX >> 13, "a long has 64 bits"
+    return _varint(z)
+
+
+def _varint(z: int) -> bytes:
+    out = bytearray()
+    while z > 127:
+        out.append(z & 127 | 128)
+        z >>= 7
+    out.append(z)
+    return bytes(out)
+
+
+SHORT: Final = [_varint(z) for z in range(1 << 14)]
 """Every number of one or two bytes, by its zigzag form."""
 
-repeated_long = lru_cache(_CACHED_MAX)(long)
+MORE: Final = [bytes((z | 128,)) for z in range(128)]
+"""Seven bits of a longer number, with more to follow."""
 
-# Tenants, projects and cards repeat from event to event.
-_remembered = lru_cache(_CACHED_MAX)(text)
+SECONDS_READ: Final[dict[bytes, int]] = {}
+"""What the last four bytes of a time add to its first two, which still say that more follow."""
 
-
-def repeated_text(value: str) -> bytes:
-    """The same, remembered unless it is long: a stranger's texts must not fill the memory."""
-    return _remembered(value) if len(value) <= _CACHED_LENGTH_MAX else text(value)
+_CONTINUED: Final = (128 >> 1) + (128 << 6)
 
 
-class Kept:
-    """Bytes kept by the identity of the object they stand for, which is kept as well."""
+# ── Remembering ──
 
-    def __init__(self, encode: Callable[[object], bytes]) -> None:
-        self._encode = encode
-        self._kept: dict[int, tuple[object, bytes]] = {}
 
-    def bytes_of(self, value: object) -> bytes:
-        """The object's bytes, made anew only for another object."""
-        kept = self._kept.get(id(value))
-        if kept is not None and kept[0] is value:
-            return kept[1]
-        if len(self._kept) >= _KEPT_MAX:
-            self._kept.clear()
-        made = self._encode(value)
-        self._kept[id(value)] = (value, made)
-        return made
+class _Texts(dict[str, bytes]):
+    """How texts are written. A stranger's long texts must not fill the memory."""
+
+    def __missing__(self, value: str) -> bytes:
+        written = text(value)
+        if len(written) <= _REMEMBERED_LENGTH_MAX:
+            if len(self) >= _REMEMBERED_MAX:
+                self.clear()
+            self[value] = written
+        return written
+
+
+class _TextsRead(dict[bytes, str]):
+    """How texts are read: the same object again, which also saves the memory of many."""
+
+    def __missing__(self, written: bytes) -> str:
+        value = written.decode()
+        if len(written) <= _REMEMBERED_LENGTH_MAX:
+            if len(self) >= _REMEMBERED_MAX:
+                self.clear()
+            self[written] = value
+        return value
+
+
+class _Written(dict[int, bytes]):
+    """How numbers are written."""
+
+    def __init__(self, write: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, value: int) -> bytes:
+        if len(self) >= _REMEMBERED_MAX:
+            self.clear()
+        written = self[value] = self._write(value)
+        return written
+
+
+class Runs(dict[bytes, tuple[Any, ...]]):
+    """The values of fields that stand side by side, by their bytes."""
+
+    def keep(self, written: bytes, values: tuple[Any, ...]) -> None:
+        """Remember what they were read as."""
+        if len(written) <= 2 * _REMEMBERED_LENGTH_MAX:
+            if len(self) >= _REMEMBERED_MAX:
+                self.clear()
+            self[written] = values
+
+
+class Kept(dict[int, tuple[object, bytes]]):
+    """Bytes by the identity of the object they stand for, which is kept as well."""
+
+    write: Callable[[object], bytes]
+
+    def keep(self, value: object) -> bytes:
+        """Make the object's bytes."""
+        if len(self) >= _REMEMBERED_MAX:
+            self.clear()
+        written = self.write(value)
+        self[id(value)] = (value, written)
+        return written
+
+
+TEXTS: Final = _Texts()
+TEXTS_READ: Final = _TextsRead()
+NUMBERS: Final = _Written(long)
+SECONDS: Final = _Written(_rest_of_time)
+"""The bytes of a time after its first two, which stay alike for seconds."""
+
+
+# ── Refusing ──
 
 
 def cut_short(error: Exception) -> Malformed:
@@ -157,7 +209,9 @@ def cut_short(error: Exception) -> Malformed:
 
 
 def left_over(d: bytes, p: int) -> Malformed:
-    """Bytes follow the value."""
+    """The value does not end where its bytes do."""
+    if p > len(d):
+        return beyond(p, len(d))
     return Malformed(f"{len(d) - p} bytes are left over after the value")
 
 
@@ -181,6 +235,6 @@ def no_branch(index: int) -> Malformed:
     return Malformed(f"a union has no branch {index}")
 
 
-def wrong_size(value: bytes) -> AssertionError:
-    """A fixed has one size."""
-    return AssertionError(f"a fixed of {len(value)} bytes")
+def wrong_size(value: bytes) -> bytes:
+    """Refuse a fixed of another size than its own."""
+    raise AssertionError(f"a fixed of {len(value)} bytes")

@@ -37,11 +37,13 @@ _REPEATS: Final = Counter("ledger_repeats_total", "Inputs that were decided befo
 
 def count_decided(events: Iterable[Event], set_aside: Iterable[SetAside], repeats: int) -> None:
     """Count what a committed batch decided."""
-    for kind, count in Tally(type(event).__name__ for event in events).items():
-        _EVENTS.labels(kind).inc(count)
-    for event in events:
-        if isinstance(event, HoldRefused | InputRefused):
-            _REFUSALS.labels(event.refusal).inc()
+    kinds = Tally(map(type, events))
+    for kind, count in kinds.items():
+        _EVENTS.labels(kind.__name__).inc(count)
+    if HoldRefused in kinds or InputRefused in kinds:
+        for event in events:
+            if isinstance(event, HoldRefused | InputRefused):
+                _REFUSALS.labels(event.refusal).inc()
     for why in set_aside:
         _DEAD_LETTERS.labels(why.code).inc()
     _REPEATS.inc(repeats)

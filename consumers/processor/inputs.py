@@ -1,12 +1,13 @@
 """From records to inputs: what cannot be read or stands in the wrong place is set aside."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
 from eventlog.records import Headers, InputRecord
 from eventlog.settings import GENERATION
-from ledger.commands import Tick
+from ledger.commands import Command, Tick
 from ledger.decide import Input, SetAside, Unreadable
 from ledger.errors import UnreadableInput
 from ledger.usage import TIME_MS_MAX, is_id
@@ -31,6 +32,7 @@ class Reader:
 
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
+        self._logical = claim.logical
         self._own_tenants: dict[str, bytes] = {}
         self._without_headers: set[tuple[str, int]] = set()
         self._stems = {
@@ -38,36 +40,48 @@ class Reader:
             for topic, logical in claim.logical.items()
         }
 
-    def read(self, record: InputRecord) -> Input:
-        """The input a record holds; its value is `Unreadable` where it does not hold one."""
-        topic = record.topic()
-        stem = f"{self._stems[topic]}{record.offset()}"
-        appended_at_ms = record.timestamp()[1]
-        value = record.value()
-        try:
-            if value is None:
-                raise Malformed("the record has no value")
-            if self._claim.logical[topic] == USAGE_CALLS:
-                usage = codec.calls.decode(value)
-                self._check_place(record.key(), usage.tenant_id)
-                return Input(stem, appended_at_ms, codec.content_hash(value), usage)
-            return self._command(record, value, stem, appended_at_ms)
-        except UnreadableInput as error:
-            return Input(stem, appended_at_ms, b"", Unreadable(error.code, str(error)))
+    def read(self, records: Iterable[InputRecord]) -> tuple[list[Input], dict[int, bytes]]:
+        """The inputs that records hold; `Unreadable` is the value of one that holds none.
 
-    def _command(self, record: InputRecord, value: bytes, stem: str, appended_at_ms: int) -> Input:
+        And the bytes of usage by the identity of the usage, where an event may hold them as is.
+        """
+        inputs: list[Input] = []
+        payloads: dict[int, bytes] = {}
+        decode_call, own_tenants = codec.calls.decode, self._own_tenants
+        for record in records:
+            topic = record.topic()
+            stem = f"{self._stems[topic]}{record.offset()}"
+            appended_at_ms = record.timestamp()[1]
+            value = record.value()
+            try:
+                if value is None:
+                    raise Malformed("the record has no value")
+                payload = codec.payload_of(value)
+                content_hash = codec.content_hash(payload)
+                if self._logical[topic] == USAGE_CALLS:
+                    usage = decode_call(value)
+                    if record.key() != own_tenants.get(usage.tenant_id):
+                        self._check_place(record.key(), usage.tenant_id)
+                    if codec.is_embeddable(value):
+                        payloads[id(usage)] = payload
+                    inputs.append(Input(stem, appended_at_ms, content_hash, usage))
+                else:
+                    inputs.append(
+                        Input(stem, appended_at_ms, content_hash, *self._command(record, value))
+                    )
+            except UnreadableInput as error:
+                unreadable = Unreadable(error.code, str(error))
+                inputs.append(Input(stem, appended_at_ms, b"", unreadable))
+        return inputs, payloads
+
+    def _command(self, record: InputRecord, value: bytes) -> tuple[Command, int | None, int | None]:
+        """The command, when it was asked, and after which time it shall not be decided."""
         command = codec.asked.decode(value)
-        if not isinstance(command, Tick):
+        is_placed = not isinstance(command, Tick)
+        if is_placed and record.key() != self._own_tenants.get(command.tenant_id):
             self._check_place(record.key(), command.tenant_id)
         headers = self._command_headers(record)
-        return Input(
-            stem,
-            appended_at_ms,
-            codec.content_hash(value),
-            command,
-            _time(headers, ASKED_AT),
-            _time(headers, NOT_AFTER),
-        )
+        return command, _time(headers, ASKED_AT), _time(headers, NOT_AFTER)
 
     def _command_headers(self, record: InputRecord) -> dict[str, bytes]:
         headers = self.headers(record)
@@ -80,8 +94,6 @@ class Reader:
 
     def _check_place(self, key: bytes | None, tenant_id: str) -> None:
         """A tenant's records are keyed by it and stand on its own partition."""
-        if key is not None and self._own_tenants.get(tenant_id) == key:
-            return
         expected_key = tenant_id.encode()
         if key != expected_key:
             raise UnreadableInput(

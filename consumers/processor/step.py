@@ -15,11 +15,11 @@ from consumers.processor.inputs import Reader
 from consumers.processor.replay import replayed
 from eventlog.errors import PartitionRefused
 from eventlog.logic import Claim, Position, StepResult
-from eventlog.records import InputRecord, Output
+from eventlog.records import NO_HEADERS, InputRecord, Output
 from eventlog.settings import GENERATION
-from ledger.decide import Decision, Input, Rules, decide
+from ledger.decide import Decision, Rules, decide
 from ledger.errors import BrokenLog
-from ledger.events import BatchCommitted, CallCharged, InputHeldForReview, InputPosition
+from ledger.events import BatchCommitted, InputPosition
 from ledger.partition import PartitionState
 from schemas import codec
 from schemas.chain import Chains, batch_hash
@@ -84,16 +84,18 @@ class PartitionProcessor:
         """
         if not inputs and not self.pending:
             return None
-        batch = [self._reader.read(record) for record in inputs]
+        batch, payloads = self._reader.read(inputs)
         decision = decide(self._state, batch, self._state.now_ms, usage_read_to_ms, self._rules)
         positions = self._positions_after(inputs[: decision.consumed])
         heads: dict[str, bytes] = {}
-        outputs, hashes = self._event_records(decision, _payloads(batch, inputs), heads)
+        values, hashes = self._chains.link(decision.events, heads, payloads)
         footer = self._footer(decision, positions, usage_read_to_ms, hashes)
         decision.overlay.note(footer)
+        outputs = self._event_records(decision, values)
         outputs += self._replies(decision, inputs)
         outputs += self._dead_letters(decision, inputs)
-        outputs.append(Output(EVENTS, None, self._chains.encode(footer, heads, None), []))
+        [footer_value], _ = self._chains.link([footer], heads, {})
+        outputs.append(Output(EVENTS, None, footer_value, NO_HEADERS))
 
         def merge() -> None:
             decision.overlay.merge()
@@ -103,22 +105,13 @@ class PartitionProcessor:
 
         return StepResult(outputs, positions, decision.consumed, merge)
 
-    def _event_records(
-        self, decision: Decision, payloads: dict[int, bytes], heads: dict[str, bytes]
-    ) -> tuple[list[Output], list[bytes]]:
-        """The records of a batch's events and their hashes; moves `heads` on."""
-        chains = self._chains
-        outputs: list[Output] = []
-        hashes: list[bytes] = []
-        for event in decision.events:
-            tenant_id = event.originator_id
-            payload = None
-            if isinstance(event, CallCharged | InputHeldForReview):
-                payload = payloads.get(id(event.usage))
-            value = chains.encode(event, heads, payload)
-            hashes.append(heads[tenant_id])
-            outputs.append(Output(EVENTS, tenant_id.encode() or None, value, []))
-        return outputs, hashes
+    def _event_records(self, decision: Decision, values: Sequence[bytes]) -> list[Output]:
+        """The records of a batch's events, keyed by tenant; the partition's own have no key."""
+        keys = {tenant_id: tenant_id.encode() for tenant_id in decision.overlay.tenants}
+        return [
+            Output(EVENTS, keys.get(event.originator_id), value, NO_HEADERS)
+            for event, value in zip(decision.events, values, strict=True)
+        ]
 
     def _footer(
         self,
@@ -166,7 +159,7 @@ class PartitionProcessor:
         for why in decision.dead_letters:
             record = inputs[why.index]
             value = self._reader.dead_letter(record, why)
-            outputs.append(Output(DEAD_LETTERS, record.key(), value, []))
+            outputs.append(Output(DEAD_LETTERS, record.key(), value, NO_HEADERS))
         return outputs
 
     def _positions_after(self, taken: Sequence[InputRecord]) -> dict[str, int]:
@@ -181,15 +174,3 @@ class PartitionProcessor:
 def configuration_version(rules: Rules) -> str:
     """A short hash of the settings that decisions depend on."""
     return sha256(msgspec.json.encode(rules)).hexdigest()[:12]
-
-
-def _payloads(batch: Sequence[Input], inputs: Sequence[InputRecord]) -> dict[int, bytes]:
-    """The bytes of each usage event as published, by the identity of the object they became.
-
-    A charge holds its usage whole, so what was read need not be encoded again.
-    """
-    return {
-        id(item.value): payload
-        for item, record in zip(batch, inputs, strict=True)
-        if (payload := codec.embedded_usage(record.value() or b"")) is not None
-    }

@@ -215,7 +215,7 @@ class Traffic:
     def _take_in(self, value: CallUsage | ask.Command) -> None:
         if isinstance(value, ask.Command):
             return self._ask(value)
-        content = codec.content_hash(codec.calls.encode(value))
+        content = codec.content_hash(codec.payload_of(codec.calls.encode(value)))
         return self._append(Input(self._stem(), self.now_ms, content, value))
 
     def _ask(
@@ -225,7 +225,7 @@ class Traffic:
         asked_at_ms: int | None = None,
         not_after_ms: int | None = None,
     ) -> None:
-        content = codec.content_hash(codec.asked.encode(command))
+        content = codec.content_hash(codec.payload_of(codec.asked.encode(command)))
         self._append(Input(self._stem(), self.now_ms, content, command, asked_at_ms, not_after_ms))
 
     def _append(self, item: Input) -> None:

@@ -75,7 +75,8 @@ class Partition:
         footer = _footer(decision, watermark_ms)
         decision.overlay.note(footer)
         heads: dict[str, bytes] = {}
-        self.log += [self.chains.encode(event, heads, None) for event in (*decision.events, footer)]
+        values, _ = self.chains.link((*decision.events, footer), heads, {})
+        self.log += values
         decision.overlay.merge()
         self.chains.advance(heads)
         self.events += [*decision.events, footer]

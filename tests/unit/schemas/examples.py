@@ -144,24 +144,24 @@ _EVENTS: Final[dict[str, done.Event]] = {
     "CallCharged": done.CallCharged(
         *_ENVELOPE,
         CALL,
-        "default",
-        1,
-        CallOutcome.SUCCESS,
-        _LINES,
-        is_simulated=False,
         ends_hold=True,
+        card_id="default",
+        card_version=1,
+        outcome=CallOutcome.SUCCESS,
+        lines=_LINES,
+        is_simulated=False,
         draws=_DRAWS,
         credit_micros=100_000,
     ),
     "CallCharged simulated": done.CallCharged(
         *_ENVELOPE,
         _CORRECTION,
-        "default",
-        1,
-        CallOutcome.SPAM_OR_SILENT,
-        _LINES[:1],
-        is_simulated=True,
         ends_hold=False,
+        card_id="default",
+        card_version=1,
+        outcome=CallOutcome.SPAM_OR_SILENT,
+        lines=_LINES[:1],
+        is_simulated=True,
         draws=(),
         credit_micros=0,
     ),
@@ -170,7 +170,7 @@ _EVENTS: Final[dict[str, done.Event]] = {
     ),
     "InputRefused": done.InputRefused(*_ENVELOPE, "CallUsage", Refusal.conflict, ""),
     "InputHeldForReview": done.InputHeldForReview(
-        *_ENVELOPE, _CORRECTION, done.ReviewReason.CORRECTION, ends_hold=False
+        *_ENVELOPE, _CORRECTION, ends_hold=False, reason=done.ReviewReason.CORRECTION
     ),
     "CardAdopted": done.CardAdopted(
         *_PARTITION_ENVELOPE,

@@ -93,7 +93,7 @@ def test_a_record_may_be_used_twice_by_its_name() -> None:
     schema = root(LEAF)
     schema["fields"].append({"name": "other", "type": ["null", "Leaf"]})
     value = Root(Leaf("a"), Leaf("b"))
-    written = compile_encoder(schema, TYPES)(b"", value)
+    written = compile_encoder(schema, TYPES)(value)
     assert written == b"\x02a\x02\x02b"
     assert compile_decoder(schema, TYPES)(written, 0) == value
 
@@ -111,4 +111,4 @@ def test_a_record_may_be_used_twice_by_its_name() -> None:
 def test_what_could_not_be_read_again_is_not_written(kind: Any, value: object) -> None:
     """A programmer's error, so an assertion: nothing from outside comes this far."""
     with pytest.raises(AssertionError):
-        compile_encoder(root(kind), TYPES)(b"", Root(value))
+        compile_encoder(root(kind), TYPES)(Root(value))

@@ -13,7 +13,7 @@ from ledger.events import CallCharged, HoldMeans, InputHeldForReview, ProjectMod
 from ledger.refusals import Refusal
 from ledger.usage import CallOutcome, Tier
 from schemas.catalogue import latest
-from schemas.codec import embedded_usage, wallet_events
+from schemas.codec import is_embeddable, payload_of, wallet_events
 from tests.unit.schemas import avro
 from tests.unit.schemas.examples import EXAMPLES, PREV
 from tests.unit.schemas.strategies import values
@@ -59,15 +59,15 @@ def test_usage_may_stand_in_an_event_as_it_was_published(value: Any, kind: str) 
     example = EXAMPLES["wallet.events"][kind]
     assert isinstance(example, InputHeldForReview | CallCharged)
     event = structs.replace(example, usage=avro.decode("usage.calls", published))
-    spliced = wallet_events.encode(event, PREV, embedded_usage(published))
-    assert embedded_usage(published) is not None
+    spliced = wallet_events.encode(event, PREV, payload_of(published))
+    assert is_embeddable(published)
     assert spliced == wallet_events.encode(event, PREV)
 
 
 @pytest.mark.parametrize("topic", set(avro.TOPICS) - {"usage.calls"})
 def test_nothing_but_usage_can_stand_in_an_event(topic: str) -> None:
     for example in EXAMPLES[topic].values():
-        assert embedded_usage(avro.encode(topic, example)) is None
+        assert not is_embeddable(avro.encode(topic, example))
 
 
 @pytest.mark.parametrize("word", WORDS)
