@@ -1,7 +1,7 @@
 """How every command that writes asks the ledger: its options, its answer, and what it prints."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -15,6 +15,12 @@ from cli.errors import Refused, Unavailable
 from cli.progress import patience
 from cli.show import print_json, shown_time
 from ledger.commands import REASON_LENGTH_MAX, Command, Reply, fault_in_command
+
+Facts = Callable[[Reply], Mapping[str, object]]
+
+
+def _no_facts(_: Reply) -> Mapping[str, object]:
+    return {}
 
 
 class Asking(NamedTuple):
@@ -41,11 +47,17 @@ class Asking(NamedTuple):
         return self.named(tenant_id)
 
     def ask(
-        self, command: Command, done: str | Callable[[Reply], str], *, expires: bool = False
+        self,
+        command: Command,
+        done: str | Callable[[Reply], str],
+        *,
+        expires: bool = False,
+        facts: Facts = _no_facts,
     ) -> None:
         """Send it, wait for the answer and print it; `done` says what an acceptance did.
 
-        `expires`: nobody wants it decided after the time-out. Raises Refused, Unavailable.
+        `expires`: nobody wants it decided after the time-out. `facts` are what JSON shows beside
+        the answer's own fields. Raises Refused, Unavailable.
         """
         fault = fault_in_command(command)
         if fault is not None:
@@ -53,7 +65,7 @@ class Asking(NamedTuple):
         reply = self._answer(command, expires=expires)
         if self.as_json:
             accepted = {"is_accepted": reply.refusal is None}
-            print_json(accepted | msgspec.to_builtins(reply))
+            print_json({**accepted, **msgspec.to_builtins(reply), **facts(reply)})
         if reply.refusal is not None:
             raise Refused(f"Refused ({reply.refusal}): {reply.refusal.sentence}")
         if not self.as_json:
@@ -61,23 +73,27 @@ class Asking(NamedTuple):
             click.echo(f"Decided {shown_time(reply.recorded_at_ms)} UTC, id {reply.command_id}")
 
     def _answer(self, command: Command, *, expires: bool) -> Reply:
-        from client.ledger_client import LedgerClient, NoAnswer
+        from client.ledger_client import LedgerClient, NoAnswer, Undelivered
 
         not_after_ms = now_ms() + round(self.timeout_s * 1000) if expires else None
         kafka = quiet_kafka(settings.load())
         with LedgerClient(kafka) as client, patience("Waiting for the ledger's answer …"):
             try:
                 return client.ask(command, timeout_s=self.timeout_s, not_after_ms=not_after_ms)
-            except NoAnswer:
-                raise Unavailable(self._unanswered(expires=expires)) from None
+            except (NoAnswer, Undelivered):
+                raise Unavailable(self._unanswered()) from None
 
-    def _unanswered(self, *, expires: bool) -> str:
-        fate = "refused as too late" if expires else "decided"
-        return (
-            f"No answer within {self.timeout_s:g} s. The command is in the log; unless it was"
-            f" decided already, it is {fate} as soon as a processor runs (see `ledger doctor`).\n"
-            f"To learn the answer, repeat it with --id {self.command_id}: it is applied once."
-        )
+    def _unanswered(self) -> str:
+        try:
+            quiet_kafka(settings.load())
+            what = (
+                f"No answer within {self.timeout_s:g} s. Kafka answers: if the command reached the"
+                " log, a processor decides it as soon as one runs (see `ledger doctor`)."
+            )
+        except Unavailable as error:
+            what = f"{error.message}\nWhether the command was decided before that is not known."
+        again = f"repeat it with --id {self.command_id}: it is applied once."
+        return f"{what}\nTo learn the answer, {again}"
 
 
 def asks(function: Callable[..., None]) -> Callable[..., None]:

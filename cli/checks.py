@@ -13,8 +13,8 @@ from cli.reading import event_ends, lag
 from cli.settings import Settings
 from cli.translated import translated
 from cli.waiting import undecided
+from cli.whole_log import ends_now
 from eventlog import topics
-from eventlog.admin import Admin
 from eventlog.reader import Follower
 from eventlog.settings import KafkaSettings
 from projections import migrate
@@ -25,27 +25,33 @@ CLOCK_MS_MAX: Final = 1_000
 LAG_MAX: Final = 1_000
 TICKS_MISSED_MAX: Final = 3
 
+Findings = Generator[Finding, None, bool]
+"""Returns whether what was checked can be asked further."""
+
 
 def diagnose(configured: Settings) -> Iterator[Finding]:
     """Check after check; what cannot be asked fails its check, and those that need it are left."""
     yield from machine(configured.data)
-    yield from _as_findings("Kafka", _kafka(configured))
-    yield from _as_findings("Postgres", _postgres(configured))
+    has_log = yield from _as_findings("Kafka", _kafka(configured))
+    has_tables = yield from _as_findings("Postgres", _postgres(configured))
+    if has_log and has_tables:
+        yield from _as_findings("read models", _read_models(configured))
 
 
-def _as_findings(check: str, findings: Iterator[Finding]) -> Generator[Finding]:
+def _as_findings(check: str, findings: Findings) -> Findings:
     try:
         with translated():
-            yield from findings
+            return (yield from findings)
     except click.ClickException as error:
         yield failed(check, error.message)
+        return False
 
 
-def _kafka(configured: Settings) -> Iterator[Finding]:
+def _kafka(configured: Settings) -> Findings:
     if not configured.kafka_bootstrap_servers:
         remedy = "start one with `ledger up`, or set LEDGER_KAFKA_BOOTSTRAP_SERVERS"
         yield noted("Kafka", "none is configured, and no stack runs here", remedy)
-        return
+        return False
     kafka = quiet_kafka(configured)
     yield fine("Kafka", f"answers at {kafka.bootstrap_servers}")
     drift = topics.check(kafka, configured.partitions, configured.replication)
@@ -53,6 +59,7 @@ def _kafka(configured: Settings) -> Iterator[Finding]:
     if not drift:
         yield _clock(kafka, configured)
         yield _decided(kafka, configured)
+    return not drift
 
 
 def _topics(drift: list[topics.Drift]) -> Finding:
@@ -69,7 +76,7 @@ def _clock(kafka: KafkaSettings, configured: Settings) -> Finding:
     wait_s = TICKS_MISSED_MAX * configured.tick_seconds
     give_up_s = time.monotonic() + wait_s
     name = topics.WALLET_COMMANDS.name
-    with Follower(kafka, name, _ends(kafka, name, configured.partitions)) as log:
+    with Follower(kafka, name, ends_now(kafka, name, configured.partitions)) as log:
         while not (arrived := log.poll(100, 0.5)):
             if time.monotonic() > give_up_s:
                 remedy = "is `ledger run ticker` running? Without it holds do not expire"
@@ -81,13 +88,6 @@ def _clock(kafka: KafkaSettings, configured: Settings) -> Finding:
     return fine("clock", f"{found}; ticks arrive")
 
 
-def _ends(kafka: KafkaSettings, topic: str, partitions: int) -> dict[int, int]:
-    admin, name = Admin(kafka), kafka.topic(topic)
-    admin.describe([name])
-    ends = admin.committed_ends([(name, number) for number in range(partitions)])
-    return {number: end for (_, number), end in ends.items()}
-
-
 def _decided(kafka: KafkaSettings, configured: Settings) -> Finding:
     behind = undecided(kafka, configured.partitions)
     if behind > LAG_MAX:
@@ -96,16 +96,20 @@ def _decided(kafka: KafkaSettings, configured: Settings) -> Finding:
     return fine("processors", f"{behind:,} inputs wait" if behind else "every input is decided")
 
 
-def _postgres(configured: Settings) -> Iterator[Finding]:
+def _postgres(configured: Settings) -> Findings:
     if not configured.operator_database_url:
         remedy = "start one with `ledger up`, or set LEDGER_OPERATOR_DATABASE_URL"
         yield noted("Postgres", "none is configured, and no stack runs here", remedy)
-        return
+        return False
     missing = migrate.pending(configured.operator_url)
     if missing:
         yield failed("Postgres", f"not applied: {', '.join(missing)}", "`ledger migrate`")
-        return
+        return False
     yield fine("Postgres", "answers, and every migration is applied")
+    return True
+
+
+def _read_models(configured: Settings) -> Findings:
     ends = event_ends(configured)
     with connected(configured.operator_url) as database:
         behind = sum(lag(ends, database).values())
@@ -114,3 +118,4 @@ def _postgres(configured: Settings) -> Iterator[Finding]:
         yield failed("read models", f"{behind:,} records behind the log", remedy)
     else:
         yield fine("read models", f"{behind:,} records behind the log" if behind else "up to date")
+    return True

@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import Final
 
 from cli.errors import Unavailable
+from cli.progress import patience
 from cli.settings import Settings
 from eventlog.settings import KafkaSettings
 
 CONNECT_S: Final = 2.0
+ANSWER_S: Final = 8.0
 # The client library writes a line for every attempt to connect; a command says it once, in words.
 QUIET: Final = {"log_level": "0"}
 
@@ -26,9 +28,28 @@ def reached_kafka(configured: Settings) -> KafkaSettings:
 
 
 def quiet_kafka(configured: Settings) -> KafkaSettings:
-    """The same for a command, which tells by itself what goes wrong."""
+    """The same for a command, which tells by itself what goes wrong; a hung broker too."""
     kafka = reached_kafka(configured)
-    return replace(kafka, extra={**kafka.extra, **QUIET})
+    kafka = replace(kafka, extra={**kafka.extra, **QUIET})
+    _await_answer(kafka)
+    return kafka
+
+
+def _await_answer(kafka: KafkaSettings) -> None:
+    """A process that hangs still listens: the system takes its connections."""
+    from eventlog.admin import Admin
+    from eventlog.errors import LogUnavailable
+
+    servers = kafka.bootstrap_servers.replace(",", ", ")
+    try:
+        with patience(f"Waiting for Kafka at {servers} …"):
+            Admin(kafka, ANSWER_S).cluster_id()
+    except LogUnavailable:
+        raise Unavailable(
+            f"Kafka at {servers} takes connections and does not answer within {ANSWER_S:g} s."
+            " Either its process hangs: restart it (on this machine: stop `ledger up`, and start"
+            " it again). Or it wants TLS or SASL: set LEDGER_KAFKA_EXTRA."
+        ) from None
 
 
 def _listens(server: str) -> bool:

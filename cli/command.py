@@ -6,8 +6,9 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
-from ledger.money import NotAnAmount, parse_usd
-from ledger.usage import Tier, is_id
+from ledger.commands import AMOUNT_MICROS_MAX
+from ledger.money import NotAnAmount, format_usd, parse_usd
+from ledger.usage import DURATION_CAP_MS_MAX, Tier, is_id
 
 T = TypeVar("T")
 
@@ -18,6 +19,14 @@ SUMMARY_WIDTH: Final = 100
 def examples(*lines: str) -> str:
     """An epilog that shows what to type; every command has one."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class AmountCommand(click.Command):
+    """A command to which `-5` is an amount, and not an option that it does not know."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.ignore_unknown_options = any(re.match(r"-\$?[.\d]", word) for word in args)
+        return super().parse_args(ctx, args)
 
 
 class Group(click.Group):
@@ -63,13 +72,25 @@ class _Id(_Typed[str]):
 
 
 class _Dollars(_Typed[int]):
+    """Dollars as micro-dollars, from the least that is allowed to the most of any command."""
+
     name = "dollars"
+
+    def __init__(self, least_micros: int) -> None:
+        self._least_micros = least_micros
 
     def read(self, text: str) -> int:
         try:
-            return parse_usd(text)
+            micros = parse_usd(text)
         except NotAnAmount as error:
             raise ValueError(f"{error}.") from None
+        if micros == 0 and self._least_micros != 0:
+            raise ValueError("An amount of $0.00 moves nothing.")
+        if not self._least_micros <= micros <= AMOUNT_MICROS_MAX:
+            least, most = format_usd(self._least_micros), format_usd(AMOUNT_MICROS_MAX)
+            hint = " `ledger adjust` takes money off." if micros < 0 < self._least_micros else ""
+            raise ValueError(f"{format_usd(micros)} does not lie between {least} and {most}.{hint}")
+        return micros
 
 
 class _Tier(_Typed[Tier]):
@@ -102,16 +123,21 @@ class _Seconds(_Typed[float]):
 
 
 class _Duration(_Typed[int]):
-    """`10:00` (minutes and seconds), `600s` or `10m`, as milliseconds."""
+    """How long a call may take: `10:00`, `600s` or `10m`, as milliseconds."""
 
     name = "duration"
 
     def read(self, text: str) -> int:
         if clock := re.fullmatch(r"(\d{1,4}):([0-5]\d)", text):
-            return int(clock[1]) * MINUTE_MS + int(clock[2]) * 1000
-        if counted := re.fullmatch(r"(\d{1,6})([ms])", text):
-            return int(counted[1]) * (MINUTE_MS if counted[2] == "m" else 1000)
-        raise ValueError(f"{text!r} is not a duration; write it like 10:00, 10m or 600s.")
+            ms = int(clock[1]) * MINUTE_MS + int(clock[2]) * 1000
+        elif counted := re.fullmatch(r"(\d{1,6})([ms])", text):
+            ms = int(counted[1]) * (MINUTE_MS if counted[2] == "m" else 1000)
+        else:
+            raise ValueError(f"{text!r} is not a duration; write it like 10:00, 10m or 600s.")
+        if not 0 < ms <= DURATION_CAP_MS_MAX:
+            most_minutes = DURATION_CAP_MS_MAX // MINUTE_MS
+            raise ValueError(f"{text!r} does not lie between 1s and {most_minutes}m.")
+        return ms
 
 
 class _Moment(_Typed[int]):
@@ -132,7 +158,9 @@ class _Moment(_Typed[int]):
 
 
 ID: Final = _Id()
-DOLLARS: Final = _Dollars()
+DOLLARS: Final = _Dollars(1)
+DOLLARS_OR_NONE: Final = _Dollars(0)
+DOLLARS_UP_OR_DOWN: Final = _Dollars(-AMOUNT_MICROS_MAX)
 TIER: Final = _Tier()
 COUNT: Final = _Count()
 SECONDS: Final = _Seconds()

@@ -20,7 +20,6 @@ from cli.show import print_json, print_rows
 if TYPE_CHECKING:
     from cli.stack import Running
 
-WAIT_S: Final = 3_600.0
 INTERRUPTED: Final = 130
 
 
@@ -97,8 +96,7 @@ def _show(folder: Path, narrator: _Narrator, *, keep: bool, as_json: bool) -> No
             for line in where_to_look(started):
                 click.echo(f"  {line}", err=True)
             with suppress(KeyboardInterrupt):
-                while True:
-                    time.sleep(WAIT_S)
+                started.stay()
         elif not as_json:
             click.echo(
                 "\nTo look around: `make demo KEEP=1`, or `.venv/bin/ledger up` for what stays."

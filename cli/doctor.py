@@ -17,7 +17,7 @@ COLOURS: Final = {State.OK: "green", State.NOTE: "yellow", State.FAILED: "red"}
 def doctor(as_json: bool) -> None:
     """Check what the ledger needs, and say what is wrong and what to do.
 
-    Looks at this machine, at Kafka with its topics, clock and lag, at the schemas, and at Postgres.
+    Looks at this machine, at the schemas, at Kafka with its topics, clock and lag, and at Postgres.
     Changes nothing; exit code 1 if anything is wrong.
     """
     from cli.checks import diagnose

@@ -4,6 +4,7 @@ click.ClickException
 ├── Refused       1  the ledger said no, or a check found something wrong
 ├── WrongSetting  2  a `LEDGER_*` variable is missing or wrong (click's usage errors: 2 too)
 └── Unavailable   3  something did not answer: whether it happened is not known
+    └── Stalled   3  Kafka answers, and nothing moves
 """
 
 import click
@@ -25,3 +26,7 @@ class Unavailable(click.ClickException):
     """Kafka, Postgres or a service did not answer."""
 
     exit_code = 3
+
+
+class Stalled(Unavailable):
+    """What is waited for does not come nearer; what is in the log can still be read."""

@@ -1,5 +1,6 @@
 """The commands about holds: what a platform asks before a call, by hand."""
 
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -25,8 +26,6 @@ HOLDS: Final = {
     "amount_micros": "Amount",
     "expires_at_ms": "Expires (UTC)",
 }
-
-NOTHING_HELD: Final = "nothing held (in sandbox, or the call was charged already)"
 
 
 @click.group("hold", cls=Group)
@@ -64,14 +63,18 @@ def hold() -> None:
 )
 @asks
 def place(asking: Asking, tenant: str, project_id: str, tier: Tier, duration_cap_ms: int) -> None:
-    """Ask whether a call of PROJECT may start. The command's id becomes the hold's."""
+    """Ask whether a call of PROJECT may start. The command's id becomes the hold's.
+
+    A tenant or project that the ledger does not know begins in sandbox, where every call may start
+    and nothing is held: the answer says so.
+    """
     command = PlaceHold(
         **asking.named(tenant),
         project_id=project_id,
         tier=tier,
         duration_cap_ms=duration_cap_ms,
     )
-    asking.ask(command, _allowed, expires=True)
+    asking.ask(command, lambda reply: _allowed(reply, tenant, project_id), expires=True, facts=_new)
 
 
 @hold.command("void", epilog=examples("ledger hold void acme call-4711"))
@@ -97,7 +100,7 @@ def list_holds(tenant: str, everything: bool, limit: int, as_json: bool) -> None
         ask = holds.page if everything else holds.open_page
         found = ask(reading.database, tenant, limit=limit)
     if as_json:
-        print_json({"holds": found, "behind_records": reading.behind})
+        print_json({"holds": [asdict(hold) for hold in found], "behind_records": reading.behind})
     elif found:
         print_rows(HOLDS, [asdict(hold) | {"became": _became(hold)} for hold in found])
     else:
@@ -109,8 +112,26 @@ def _became(hold: "Hold") -> str:
     return f"{state}: {shown('refusal', hold.refusal)}" if hold.refusal else state
 
 
-def _allowed(reply: Reply) -> str:
-    # Nothing is held in sandbox, nor for a call whose usage came first.
-    held = f"{format_usd(reply.amount_micros)} held" if reply.amount_micros else NOTHING_HELD
-    until = f" until {shown_time(reply.expires_at_ms)} UTC" if reply.expires_at_ms else ""
-    return f"Allowed: {held}{until}."
+def _new(reply: Reply) -> dict[str, bool]:
+    """What an allowed hold was the first to name."""
+    # It is opened first, by the same input: the number in the answer's event id counts that.
+    before = 0 if reply.refusal else int(reply.event_id.rpartition(":")[2])
+    return {"is_new_tenant": before > 1, "is_new_project": before > 0}
+
+
+def _allowed(reply: Reply, tenant: str, project_id: str) -> str:
+    new = _new(reply)
+    if new["is_new_tenant"]:
+        return (
+            f"Allowed, nothing held: the tenant {tenant!r} is NEW, and begins here with its project"
+            f" {project_id!r}, in sandbox. Mistyped? `ledger balance` lists the tenants."
+        )
+    if new["is_new_project"]:
+        return (
+            f"Allowed, nothing held: the project {project_id!r} of {tenant!r} is NEW, and begins"
+            f" here, in sandbox. Mistyped? `ledger project list {quote(tenant)}` lists them."
+        )
+    if not reply.amount_micros or reply.expires_at_ms is None:
+        return "Allowed, nothing held: in sandbox, or the call was charged already."
+    until = shown_time(reply.expires_at_ms)
+    return f"Allowed: {format_usd(reply.amount_micros)} held until {until} UTC."

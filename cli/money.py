@@ -3,13 +3,21 @@
 import click
 
 from cli.asking import Asking, asks
-from cli.command import DOLLARS, ID, examples
+from cli.command import (
+    DOLLARS,
+    DOLLARS_OR_NONE,
+    DOLLARS_UP_OR_DOWN,
+    ID,
+    AmountCommand,
+    examples,
+)
 from ledger.commands import AdjustBalance, GrantCredit, SetTerms, SettleTopUp
 from ledger.money import format_usd
 
 
 @click.command(
     "top-up",
+    cls=AmountCommand,
     epilog=examples(
         "ledger top-up acme 50",
         "ledger top-up acme 200 --payment pi_3Qx --reason 'wire of 3 May'",
@@ -20,10 +28,11 @@ from ledger.money import format_usd
 @click.option("--payment", type=ID, help="The payment's id.  [default: the command's]")
 @asks
 def top_up(asking: Asking, tenant: str, amount_micros: int, payment: str | None) -> None:
-    """Credit a payment of AMOUNT dollars that succeeded to TENANT's wallet.
+    """Credit TENANT's wallet with AMOUNT dollars that were paid.
 
-    From $20.00. The payment becomes a lot of the wallet's funds: unspent, it can be refunded. What
-    the tenant owes is collected from it at once.
+    From $20.00. Records a payment that succeeded elsewhere; charges no payment card. It becomes a
+    lot of the wallet's funds: unspent, it can be refunded. What the tenant owes is collected from
+    it at once.
     """
     command = SettleTopUp(
         **asking.named(tenant),
@@ -34,7 +43,9 @@ def top_up(asking: Asking, tenant: str, amount_micros: int, payment: str | None)
 
 
 @click.command(
-    "grant", epilog=examples("ledger grant acme 5 --reason 'sorry for the outage of 2 May'")
+    "grant",
+    cls=AmountCommand,
+    epilog=examples("ledger grant acme 5 --reason 'sorry for the outage of 2 May'"),
 )
 @click.argument("tenant", type=ID)
 @click.argument("amount_micros", metavar="AMOUNT", type=DOLLARS)
@@ -50,15 +61,14 @@ def grant(asking: Asking, tenant: str, amount_micros: int) -> None:
 
 @click.command(
     "adjust",
-    # Else an amount below zero would be taken for an option.
-    context_settings={"ignore_unknown_options": True},
+    cls=AmountCommand,
     epilog=examples(
         "ledger adjust acme 1.20 --reason 'charged twice, ticket 4711'",
         "ledger adjust acme -1.20 --reason 'credited twice, ticket 4712'",
     ),
 )
 @click.argument("tenant", type=ID)
-@click.argument("amount_micros", metavar="AMOUNT", type=DOLLARS)
+@click.argument("amount_micros", metavar="AMOUNT", type=DOLLARS_UP_OR_DOWN)
 @asks
 def adjust(asking: Asking, tenant: str, amount_micros: int) -> None:
     """Correct TENANT's balance by AMOUNT dollars, up or down.
@@ -82,9 +92,9 @@ def adjust(asking: Asking, tenant: str, amount_micros: int) -> None:
 @click.option(
     "--credit-limit",
     "credit_limit_micros",
-    type=DOLLARS,
+    type=DOLLARS_OR_NONE,
     metavar="AMOUNT",
-    help="What a postpay wallet may owe, in dollars, net of tax.",
+    help="What a postpay wallet may owe, in dollars, net of tax; --postpay needs it.",
 )
 @asks
 def terms(asking: Asking, tenant: str, is_postpay: bool, credit_limit_micros: int | None) -> None:

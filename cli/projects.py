@@ -45,9 +45,9 @@ def project() -> None:
 )
 @asks
 def open_project(asking: Asking, tenant: str, project_id: str, live_from_ms: int | None) -> None:
-    """Make PROJECT of TENANT known; opens the tenant's wallet too.
+    """Open PROJECT of TENANT, in sandbox; a new tenant begins with its first one.
 
-    A project without usage may be live from an earlier moment; that needs a reason.
+    A project without usage may be live from an earlier moment instead; that needs a reason.
     """
     named = asking.named(tenant) if live_from_ms is None else asking.with_reason(tenant)
     command = OpenProject(**named, project_id=project_id, live_from_ms=live_from_ms)
@@ -92,8 +92,6 @@ def list_projects(tenant: str, as_json: bool) -> None:
     with read_models(tenant) as reading:
         found = projects.of_tenant(reading.database, tenant)
     if as_json:
-        print_json({"projects": found, "behind_records": reading.behind})
-    elif found:
-        print_rows(PROJECTS, [asdict(row) for row in found])
+        print_json({"projects": [asdict(row) for row in found], "behind_records": reading.behind})
     else:
-        click.echo(f"{tenant!r} has no projects. `ledger project open {tenant} PROJECT` opens one.")
+        print_rows(PROJECTS, [asdict(row) for row in found])

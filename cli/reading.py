@@ -7,16 +7,19 @@ that a command typed after another sees what that one did.
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from shlex import quote
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from cli import settings
 from cli.cluster import quiet_kafka
+from cli.errors import Refused
 from cli.settings import Settings
 
 if TYPE_CHECKING:
     from projections.database import Database
+    from projections.wallets import Wallet
 
 WAIT_S: Final = 3.0
 POLL_S: Final = 0.05
@@ -25,15 +28,23 @@ MARKER: Final = 1
 
 
 class Reading(NamedTuple):
-    """A connection to the read models; `behind` is how many offsets of the log they lack."""
+    """A connection to the read models; `behind` is how many offsets of the log they lack.
+
+    `wallet` is the tenant's, if one was named.
+    """
 
     database: "Database"
     behind: int
+    wallet: "Wallet | None"
 
 
 @contextmanager
 def read_models(tenant: str | None = None) -> Generator[Reading]:
-    """Connect as operators read; fresh for the tenant, or for all, or else say so on stderr."""
+    """Connect as operators read; fresh for the tenant, or for all, or else say so on stderr.
+
+    Raises Refused if the tenant that is named is not known.
+    """
+    from projections import wallets
     from projections.database import connected
 
     configured = settings.load()
@@ -45,7 +56,13 @@ def read_models(tenant: str | None = None) -> Generator[Reading]:
                 " change. If it stays so, see `ledger doctor`.",
                 err=True,
             )
-        yield Reading(database, behind)
+        wallet = None if tenant is None else wallets.find(database, tenant)
+        if tenant is not None and wallet is None:
+            raise Refused(
+                f"The ledger does not know the tenant {tenant!r}. `ledger balance` lists those it"
+                f" knows; `ledger project open {quote(tenant)} PROJECT` begins with a new one."
+            )
+        yield Reading(database, behind, wallet)
 
 
 def lag(ends: dict[int, int], database: "Database") -> dict[int, int]:

@@ -9,7 +9,6 @@ import click
 from msgspec.structs import asdict
 
 from cli.command import ID, MOMENT, examples, json_option, limit_option
-from cli.errors import Refused
 from cli.reading import read_models
 from cli.show import print_json, print_rows, shown
 
@@ -60,16 +59,8 @@ def balance(tenant: str | None, as_json: bool) -> None:
     Balance is what is left of funds less the credit used; held is set aside for calls under way;
     available can still be spent (credit included); arrears are owed.
     """
-    from projections import wallets
-
     with read_models(tenant) as reading:
-        found = wallets.find(reading.database, tenant) if tenant else None
-        if tenant is not None and found is None:
-            raise Refused(
-                f"There is no wallet of {tenant!r}. `ledger balance` lists all;"
-                f" `ledger project open {tenant} PROJECT` opens one."
-            )
-        asked = [found] if found else list(every_wallet(reading.database))
+        asked = [reading.wallet] if reading.wallet else list(every_wallet(reading.database))
     rows = [wallet_row(wallet) for wallet in asked]
     if as_json:
         print_json({"wallets": rows, "behind_records": reading.behind})
@@ -89,20 +80,21 @@ def balance(tenant: str | None, as_json: bool) -> None:
 @click.option("--project", "project_id", type=ID, help="Only what is of this project.")
 @click.option(
     "--from", "from_ms", type=MOMENT, default="1970-01-01", metavar="MOMENT",
-    help="Only what was recorded since (UTC).",
+    help="Only what was recorded since then (UTC), like 2026-11-01T09:30.",
 )  # fmt: skip
 @limit_option
 @json_option
 def history(tenant: str, project_id: str | None, from_ms: int, limit: int, as_json: bool) -> None:
-    """Show every movement of TENANT's wallet, the newest first.
+    """Show the movements of TENANT's wallet, the newest first.
 
-    Simulated charges stand in the list with their would-be cost, and move nothing.
+    Simulated charges stand in the list with their would-be cost, and move nothing. Holds are not
+    movements: `ledger hold list`.
     """
     with read_models(tenant) as reading:
         pages = every_movement(reading.database, tenant, project_id, from_ms)
         found = list(islice(pages, limit))
     if as_json:
-        print_json({"movements": found, "behind_records": reading.behind})
+        print_json({"movements": [asdict(row) for row in found], "behind_records": reading.behind})
     elif found:
         print_rows(HISTORY, [_history_row(movement) for movement in found])
         if len(found) == limit:
@@ -147,7 +139,7 @@ def usage(
     with read_models(tenant) as reading:
         found = usage_daily.between(reading.database, tenant, from_day, to_day, project_id)
     if as_json:
-        print_json({"usage_days": found, "behind_records": reading.behind})
+        print_json({"usage_days": [asdict(day) for day in found], "behind_records": reading.behind})
     elif found:
         print_rows(USAGE, [_usage_row(day) for day in found])
     else:

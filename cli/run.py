@@ -7,10 +7,11 @@ from cli.command import Group, examples
 
 @click.group("run", cls=Group)
 def run() -> None:
-    """Run one service in the foreground, configured by LEDGER_* alone.
+    """Run one service in the foreground, configured by LEDGER_*.
 
-    SIGTERM hands over and ends it; a second one ends it where it stands. It offers `/livez`,
-    `/readyz` and `/metrics` on LEDGER_HTTP_PORT, and refuses to run on wrong topics or tables.
+    Where that names no Kafka and no Postgres, it joins what `ledger up` runs here. SIGTERM hands
+    over and ends it; a second one ends it where it stands. It offers `/livez`, `/readyz` and
+    `/metrics` on LEDGER_HTTP_PORT, and refuses to run on wrong topics or tables.
     """
 
 

@@ -8,12 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from shlex import quote
-from typing import Final, NamedTuple, TextIO
+from typing import Final, NamedTuple, NoReturn, TextIO
 from urllib.parse import urlsplit, urlunsplit
 
 from cli import connection
@@ -25,6 +26,7 @@ from projections.migrate import OPERATOR, PROJECTOR
 
 SERVICES: Final = ("processor", "projector", "ticker", "schemas-endpoint")
 PARTITIONS: Final = 4
+CHECK_S: Final = 0.3
 # Not in the folder it was started from: what lies there is no part of the program.
 PROGRAM: Final = (sys.executable, "-P", "-m", "cli")
 
@@ -35,9 +37,15 @@ class Running(NamedTuple):
     """What was started, and where to look."""
 
     settings: Settings
-    supervisor: Supervisor
+    stack: Stack
     urls: Mapping[str, str]
     """Of each service, where it says whether it is ready."""
+
+    def stay(self) -> NoReturn:
+        """Wait for Ctrl-C; raises ProcessFailed, with its last words, if a store ends by itself."""
+        while True:
+            self.stack.check()
+            time.sleep(CHECK_S)
 
 
 @contextmanager
@@ -63,7 +71,7 @@ def running(configured: Settings, data: Path, say: Say, out: TextIO) -> Generato
             supervisor.start_all()
             connection.write(data, variables)
             try:
-                yield Running(load({**os.environ, **environment}), supervisor, urls)
+                yield Running(load({**os.environ, **environment}), stack, urls)
             finally:
                 connection.forget(data)
                 say("stopping")

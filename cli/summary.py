@@ -93,8 +93,13 @@ class LogFigures(msgspec.Struct):
             ("calls held for review", self.held_for_review),
             ("inputs set aside as dead letters", self.dead_letters),
         ):
-            named = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
-            yield f"{reasons.total():,} {what}{f': {named}' if named else ''}"
+            yield tallied(what, reasons)
+
+
+def tallied(what: str, reasons: Counter[str]) -> str:
+    """How many in all, and by reason."""
+    named = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+    return f"{reasons.total():,} {what}{f': {named}' if named else ''}"
 
 
 def tenant_figures(database: "Database") -> list[TenantFigures]:

@@ -1,23 +1,20 @@
 """`ledger up`: everything on this machine, until Ctrl-C."""
 
 import sys
-import time
-from typing import Final
 
 import click
 
 from cli import settings
 from cli.command import examples
 
-WAIT_S: Final = 3_600.0
-
 
 @click.command("up", epilog=examples("ledger up", "LEDGER_DATA=/srv/ledger ledger up"))
 def up() -> None:
     """Run everything on this machine: Kafka, Postgres, the topics and tables, every service.
 
-    Needs no Docker, Java or Postgres. Data stays in LEDGER_DATA from one run to the next. Other
-    `ledger` commands of this user find the stack by themselves. Ctrl-C or SIGTERM stops it all.
+    Needs no Docker, Java or Postgres. Data stays in LEDGER_DATA from one run to the next (`ledger
+    doctor` says where that is). Other `ledger` commands of this user find the stack by themselves.
+    Ctrl-C or SIGTERM stops it all; so does the end of Kafka or Postgres, with exit code 1.
     """
     from cli.stack import running, where_to_look
     from devstack.supervisor import stopped_by_signals
@@ -29,7 +26,6 @@ def up() -> None:
                 click.echo("Everything runs. Ctrl-C stops it.")
                 for line in where_to_look(started):
                     click.echo(f"  {line}")
-                while True:
-                    time.sleep(WAIT_S)
+                started.stay()
         except KeyboardInterrupt:
             click.echo("Stopped; the data stays.")

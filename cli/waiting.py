@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from cli.errors import Unavailable
+from cli.errors import Stalled
 from cli.progress import bar
 from cli.reading import event_ends, lag
 from cli.settings import Settings
@@ -22,10 +22,18 @@ ATTEMPTS: Final = 5
 def undecided(kafka: KafkaSettings, partitions: int) -> int:
     """How many inputs the processors have not decided."""
     admin = Admin(kafka)
+    return _undecided(kafka, admin, _input_ends(kafka, admin, partitions))
+
+
+def _input_ends(kafka: KafkaSettings, admin: Admin, partitions: int) -> dict[Place, int]:
     topics = [kafka.topic(topic.name) for topic in (USAGE_CALLS, WALLET_COMMANDS)]
-    places = [(topic, number) for topic in topics for number in range(partitions)]
-    decided = admin.starts(places) | _committed(admin, kafka.group(APP), places)
-    return sum(end - decided[place] for place, end in admin.ends(places).items())
+    return admin.ends((topic, number) for topic in topics for number in range(partitions))
+
+
+def _undecided(kafka: KafkaSettings, admin: Admin, ends: dict[Place, int]) -> int:
+    """How many inputs before these ends the processors have not decided."""
+    decided = admin.starts(ends) | _committed(admin, kafka.group(APP), list(ends))
+    return sum(max(0, end - decided[place]) for place, end in ends.items())
 
 
 def _committed(admin: Admin, group: str, places: list[Place]) -> dict[Place, int]:
@@ -41,7 +49,9 @@ def _committed(admin: Admin, group: str, places: list[Place]) -> dict[Place, int
 
 def wait_until_decided(kafka: KafkaSettings, partitions: int) -> None:
     """Return when every input published before is decided."""
-    _wait("deciding", lambda: undecided(kafka, partitions), "a processor")
+    admin = Admin(kafka)
+    ends = _input_ends(kafka, admin, partitions)
+    _wait("deciding", lambda: _undecided(kafka, admin, ends), "a processor")
 
 
 def wait_until_projected(configured: Settings) -> None:
@@ -52,7 +62,7 @@ def wait_until_projected(configured: Settings) -> None:
 
 
 def _wait(label: str, remaining: Callable[[], int], who: str) -> None:
-    """Return when nothing remains; raises Unavailable when nothing moves."""
+    """Return when nothing remains; raises Stalled when nothing moves."""
     left = total = remaining()
     moved_s = time.monotonic()
     with bar(label, total) as advance:
@@ -63,7 +73,7 @@ def _wait(label: str, remaining: Callable[[], int], who: str) -> None:
             if left != before:
                 moved_s = time.monotonic()
             elif time.monotonic() - moved_s > STALLED_S:
-                raise Unavailable(
+                raise Stalled(
                     f"{label.capitalize()}: {left:,} records are left, and nothing moved for"
                     f" {STALLED_S:.0f} s. Is {who} running? `ledger doctor` tells."
                 )

@@ -134,8 +134,19 @@ def _download_patiently(jar: Jar, scratch: Path, download: Download) -> Path:
         except (OSError, RuntimeError) as error:
             if pause_s is None:
                 raise FetchFailed(
-                    f"cannot fetch {jar.coordinates} ({error}). Connect to the network and start"
-                    " again; what was fetched so far is kept"
+                    f"cannot fetch {jar.coordinates}, a part of the broker: {_reason(error)}."
+                    " Connect to the network and start again; what was fetched so far is kept"
                 ) from error
             time.sleep(pause_s)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _reason(error: BaseException) -> str:
+    """What the network's client means by pages of exceptions inside one another, in a few words."""
+    if not isinstance(error, OSError) or error.errno is not None:
+        return str(error)
+    inner: object = error
+    while isinstance(inner, BaseException):
+        error = inner
+        inner = getattr(error, "reason", None) or next(iter(error.args), None)
+    return f"the package index cannot be reached ({type(error).__name__})"

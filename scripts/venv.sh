@@ -12,7 +12,10 @@ stop() {
     exit 1
 }
 
-suits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; }
+# By what it says: a program that is no Python at all may end well, too.
+suits() {
+    [ "$("$1" -c 'import sys; print((3, 11) <= sys.version_info < (3, 14))' 2>/dev/null)" = True ]
+}
 
 asked_for() { [ -z "${PYTHON:-}" ] || [ "$("$1" --version)" = "$("$PYTHON" --version 2>&1)" ]; }
 
@@ -34,8 +37,7 @@ Linux-x86_64 | Linux-aarch64 | Darwin-x86_64 | Darwin-arm64) ;;
 esac
 
 # 2. A Python of the right version that can make environments.
-if [ -n "${PYTHON:-}" ]; then
-    suits "$PYTHON" || stop "$PYTHON is no Python 3.11 to 3.13: run \`make PYTHON=…\` with one."
+if [ -n "${PYTHON:-}" ] && suits "$PYTHON"; then
     set -- "$PYTHON"
 else
     set -- python3.13 python3.12 python3.11 python3
@@ -56,6 +58,9 @@ elif [ -z "$found" ] && [ "$(uname -s)" = Darwin ]; then
     stop "Python 3.11 to 3.13 is missing: run \`brew install python@3.13\`."
 elif [ -z "$found" ]; then
     stop "Python 3.11 to 3.13 is missing: run \`sudo apt-get install python3 python3-venv\`."
+fi
+if [ -n "${PYTHON:-}" ] && ! suits "$PYTHON"; then
+    stop "PYTHON=$PYTHON is no Python 3.11 to 3.13: run \`make PYTHON=$found …\` instead."
 fi
 if [ "$(uname -s)" = Linux ]; then
     "$found" -c 'import os; os.confstr("CS_GNU_LIBC_VERSION")' 2>/dev/null ||
@@ -84,8 +89,13 @@ while kill -0 "$pip" 2>/dev/null; do
     shown=$seen
 done
 wait "$pip" || {
+    if grep -q 'after connection broken' .venv/install.log; then
+        missing=$(sed -n 's/^ERROR: No matching distribution found for //p' .venv/install.log)
+        stop "${missing:-A package} could not be fetched, as the package index cannot be reached:" \
+            "connect to the network, then run the same again."
+    fi
     grep '^ERROR' .venv/install.log >&2 || true
-    stop "The packages could not be installed: check the network, then run the same again."
+    stop "The packages could not be installed (.venv/install.log): mend that, then run it again."
 }
 
 # 5. This checkout, without asking any index for anything.

@@ -45,6 +45,7 @@ class Machine:
     """A machine on which someone typed `ledger up`."""
 
     def __init__(self, data: Path, log: Path) -> None:
+        self.data = data
         self._environment = without_settings() | {"LEDGER_DATA": str(data)}
         self._log = log
         with log.open("w") as output:
@@ -54,10 +55,14 @@ class Machine:
 
     def wait_ready(self) -> None:
         give_up_s = time.monotonic() + READY_S
-        while "Everything runs." not in self._log.read_text():
-            assert self.up.poll() is None, self._log.read_text()
-            assert time.monotonic() < give_up_s, self._log.read_text()
+        while "Everything runs." not in self.said():
+            assert self.up.poll() is None, self.said()
+            assert time.monotonic() < give_up_s, self.said()
             time.sleep(0.1)
+
+    def said(self) -> str:
+        """All that `ledger up` has printed."""
+        return self._log.read_text()
 
     def type(self, line: str, exit_code: int = 0) -> str:
         """Type a command; what it prints, errors after the rest."""
@@ -103,6 +108,7 @@ def test_from_up_to_verify_and_nothing_is_left_running(machine: Machine, tmp_pat
 
     # A hold sets money aside, and the call's usage captures it
     assert "Allowed: $0.90 held" in machine.type("hold place acme clinic --id call-1")
+    assert "the tenant 'acne' is NEW" in machine.type("hold place acne clinic")
     [hold] = machine.ask("hold list acme")["holds"]
     assert (hold["hold_id"], hold["state"], hold["amount_micros"]) == ("call-1", "OPEN", 900_000)
     [wallet] = machine.ask("balance acme")["wallets"]
@@ -110,10 +116,13 @@ def test_from_up_to_verify_and_nothing_is_left_running(machine: Machine, tmp_pat
 
     usage = tmp_path / "usage.calls.jsonl"
     usage.write_text(json.dumps({"phase": 1, "value": USAGE}))
-    assert "1 records published and decided" in machine.type(f"publish '{usage}'")
+    said = machine.type(f"publish '{usage}'")
+    assert "1 records published and decided" in said
+    assert "1 calls charged: $0.60 in all" in said
     assert "no open holds" in machine.type("hold list acme")
 
-    # What was paid is seen in every way of looking at it
+    # What was paid is seen in every way of looking at it, and only who is known is looked for
+    assert "does not know the tenant 'acmee'" in machine.type("history acmee", exit_code=1)
     assert re.search(r"acme +\$49\.40 +\$0\.00 +\$49\.40", machine.type("balance"))
     kinds = [movement["kind"] for movement in machine.ask("history acme")["movements"]]
     assert kinds == ["CALL", "TOP_UP"]
@@ -134,6 +143,25 @@ def test_from_up_to_verify_and_nothing_is_left_running(machine: Machine, tmp_pat
     _, alive = psutil.wait_procs(processes, timeout=5)
     assert alive == []
     assert "No stack runs on" in machine.type("balance", exit_code=2)
+
+
+def test_a_broker_that_hangs_is_named_and_one_that_dies_ends_all(machine: Machine) -> None:
+    processes = machine.processes()
+    [broker] = [one for one in processes if one.name() == "java"]
+
+    # When its process is stopped, whoever asks is told where nothing answers
+    broker.suspend()
+    assert "does not answer within" in machine.type("top-up acme 50", exit_code=3)
+    broker.resume()
+
+    # When it dies, everything ends, and the log to look into is named
+    broker.kill()
+    assert machine.up.wait(60) == 1
+    said = machine.said()
+    assert "Error: Kafka ended by itself (killed by SIGKILL)." in said
+    assert str(machine.data / "logs" / "kafka.log") in said
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert alive == []
 
 
 def test_the_demo_shows_what_happened_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -58,3 +58,11 @@ def test_every_check_is_in_the_json() -> None:
     checks = json.loads(CliRunner().invoke(cli, ["doctor", "--json"]).output)["checks"]
     assert {check["state"] for check in checks} <= {"ok", "note"}
     assert {"Python", "schemas", "Kafka"} <= {check["check"] for check in checks}
+
+
+def test_a_broker_that_hangs_is_told_once_and_postgres_is_not_blamed(hung: str) -> None:
+    result = doctor()
+    assert result.exit_code == 1
+    [failed] = [line for line in result.output.splitlines() if line.startswith("FAILED")]
+    assert failed.split()[1] == "Kafka"
+    assert f"Kafka at {hung} takes connections and does not answer" in failed

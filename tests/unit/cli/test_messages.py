@@ -1,14 +1,18 @@
 """What people read when something was done, refused, mistyped, or not answered."""
 
 import json
+from contextlib import nullcontext
 from operator import attrgetter
 from pathlib import Path
 from typing import ClassVar, Self
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.cluster import quiet_kafka
 from cli.main import cli
+from cli.settings import Settings
 from eventlog.errors import NoAnswer
 from eventlog.settings import KafkaSettings
 from ledger.commands import AdjustBalance, Command, PlaceHold, Reply, SettleTopUp
@@ -25,8 +29,7 @@ class Ledger:
     refusal: ClassVar[Refusal | None] = None
     is_silent: ClassVar[bool] = False
 
-    def __init__(self, kafka: KafkaSettings) -> None:
-        assert kafka.bootstrap_servers == SERVERS
+    def __init__(self, kafka: KafkaSettings) -> None: ...
 
     def ask(self, command: Command, timeout_s: float, not_after_ms: int | None) -> Reply:
         self.asked.append((command, not_after_ms))
@@ -115,11 +118,34 @@ def test_postpay_needs_a_limit(ledger: type[Ledger]) -> None:
     assert "--postpay needs --credit-limit AMOUNT." in result.output
 
 
-def test_what_breaks_the_contract_is_not_sent(ledger: type[Ledger]) -> None:
-    result = typed("top-up acme 0")
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("top-up acme 0", "An amount of $0.00 moves nothing."),
+        ("adjust acme 0 --reason x", "An amount of $0.00 moves nothing."),
+        ("top-up acme -5", "-$5.00 does not lie between $0.000001 and $100,000,000.00."),
+        ("top-up acme -5", "`ledger adjust` takes money off."),
+        ("grant acme -$5 --reason x", "-$5.00 does not lie between $0.000001"),
+        ("grant acme 200000000 --reason x", "$200,000,000.00 does not lie between"),
+        ("adjust acme -200000000 --reason x", "does not lie between -$100,000,000.00 and"),
+        ("terms acme --postpay --credit-limit -5 --reason x", "-$5.00 does not lie between $0.00"),
+        ("hold place acme clinic --cap 25000m", "'25000m' does not lie between 1s and 1440m."),
+    ],
+)
+def test_what_is_out_of_range_is_told_in_the_units_it_is_typed_in(
+    ledger: type[Ledger], line: str, sentence: str
+) -> None:
+    result = typed(line)
     assert result.exit_code == 2
-    assert "amount_micros must lie between 1 and" in result.output
+    assert sentence in result.output
+    assert "micros" not in result.output
     assert ledger.asked == []
+
+
+def test_an_option_that_is_none_is_told_beside_an_amount(ledger: type[Ledger]) -> None:
+    result = typed("top-up acme 50 --reasn x")
+    assert result.exit_code == 2
+    assert "No such option '--reasn'" in result.output
 
 
 def test_a_refusal_prints_its_sentence_and_exits_with_1(
@@ -147,7 +173,7 @@ def test_no_answer_tells_how_to_learn_it(
     monkeypatch.setattr(ledger, "is_silent", True)
     result = typed("top-up acme 50 --id t-1 --timeout 0.5")
     assert result.exit_code == 3
-    assert "No answer within 0.5 s." in result.stderr
+    assert "No answer within 0.5 s. Kafka answers" in result.stderr
     assert "repeat it with --id t-1: it is applied once" in result.stderr
 
 
@@ -167,6 +193,55 @@ def test_kafka_that_does_not_listen_is_told_at_once(monkeypatch: pytest.MonkeyPa
     result = typed("topics check")
     assert result.exit_code == 3
     assert result.stderr.startswith(f"Error: Nothing answers at {SERVERS}, where Kafka should be.")
+
+
+@pytest.mark.parametrize(
+    "line", ["topics check", "top-up acme 50", "verify", "publish usage.calls.jsonl"]
+)
+def test_kafka_that_listens_and_does_not_answer_is_told_with_its_address(
+    line: str, hung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("usage.calls.jsonl").touch()
+    result = typed(line)
+    assert result.exit_code == 3
+    assert result.stderr.startswith(f"Error: Kafka at {hung} takes connections and does not answer")
+    assert "restart it" in result.stderr
+
+
+def test_no_answer_because_kafka_hangs_is_told_as_that(
+    ledger: type[Ledger], hung: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([True])
+
+    def hangs_later(configured: Settings) -> KafkaSettings:
+        return configured.kafka if next(answers, False) else quiet_kafka(configured)
+
+    monkeypatch.setattr(ledger, "is_silent", True)
+    monkeypatch.setattr("cli.asking.quiet_kafka", hangs_later)
+    result = typed("top-up acme 50 --id t-1")
+    assert result.exit_code == 3
+    assert f"Kafka at {hung} takes connections and does not answer" in result.stderr
+    assert "Whether the command was decided before that is not known." in result.stderr
+    assert "repeat it with --id t-1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["balance nobody", "history nobody", "usage nobody", "project list nobody", "hold list nobody"],
+)
+def test_a_tenant_that_is_not_known_is_told_by_every_question(
+    line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("projections.database.connected", nullcontext)
+    monkeypatch.setattr("projections.wallets.find", Mock(return_value=None))
+    monkeypatch.setattr("cli.reading._wait_until_fresh", Mock(return_value=0))
+    monkeypatch.setenv("LEDGER_OPERATOR_DATABASE_URL", "postgresql://me@127.0.0.1:1/ledger")
+    result = typed(line)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: The ledger does not know the tenant 'nobody'.")
+    assert "`ledger balance` lists those it knows" in result.stderr
+    assert "`ledger project open nobody PROJECT`" in result.stderr
 
 
 def test_postgres_that_does_not_listen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,16 @@
 import click
 import pytest
 
-from cli.command import COUNT, DOLLARS, DURATION, ID, MOMENT, SECONDS, TIER
+from cli.command import (
+    COUNT,
+    DOLLARS,
+    DOLLARS_UP_OR_DOWN,
+    DURATION,
+    ID,
+    MOMENT,
+    SECONDS,
+    TIER,
+)
 from ledger.usage import Tier
 
 HOUR_MS = 3_600_000
@@ -13,7 +22,7 @@ HOUR_MS = 3_600_000
     ("kind", "text", "value"),
     [
         (DOLLARS, "$1,234.50", 1_234_500_000),
-        (DOLLARS, "-1.20", -1_200_000),
+        (DOLLARS_UP_OR_DOWN, "-1.20", -1_200_000),
         (DURATION, "10:00", 600_000),
         (DURATION, "90s", 90_000),
         (DURATION, "10m", 600_000),

@@ -1,0 +1,136 @@
+"""What became of inputs that were published: found in the log by their content, not remembered."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from cli.summary import tallied
+from cli.whole_log import Offsets, ends_now, log_since
+from eventlog.producer import Publication
+from eventlog.settings import KafkaSettings
+from eventlog.topics import LEDGER_DLQ, WALLET_EVENTS
+from ledger.events import (
+    CallCharged,
+    Event,
+    HoldRefused,
+    InputHeldForReview,
+    InputRefused,
+    ProjectOpened,
+    WalletEvent,
+)
+from ledger.money import format_usd
+from schemas.codec import content_hash, dead_letters, payload_of, wallet_events
+
+OUTCOMES: Final = (WALLET_EVENTS.name, LEDGER_DLQ.name)
+
+Marks = Mapping[str, Offsets]
+"""A place in each topic that holds outcomes."""
+
+
+class Outcomes(msgspec.Struct):
+    """Inputs by what became of each; amounts in micro-dollars.
+
+    A repeat was decided before, and is not applied again. `undecided_count` are those of which the
+    log does not tell yet: any of them may be a repeat.
+    """
+
+    inputs_count: int
+    charged_count: int = 0
+    charged_micros: int = 0
+    arrears_micros: int = 0
+    simulated_count: int = 0
+    simulated_micros: int = 0
+    accepted_count: int = 0
+    refused: Counter[str] = msgspec.field(default_factory=Counter[str])
+    held_for_review: Counter[str] = msgspec.field(default_factory=Counter[str])
+    dead_letters: Counter[str] = msgspec.field(default_factory=Counter[str])
+    repeats_count: int = 0
+    undecided_count: int = 0
+
+    def count(self, outcome: Event) -> None:
+        """Add the outcome of an input that was read."""
+        match outcome:
+            case CallCharged() if outcome.is_simulated:
+                self.simulated_count += 1
+                self.simulated_micros += outcome.amount_micros
+            case CallCharged():
+                self.charged_count += 1
+                self.charged_micros += outcome.amount_micros
+                self.arrears_micros += outcome.arrears_micros
+            case InputHeldForReview():
+                self.held_for_review[outcome.reason.lower()] += 1
+            case HoldRefused() | InputRefused():
+                self.refused[outcome.refusal] += 1
+            case _:
+                self.accepted_count += 1
+
+    def close(self, *, all_decided: bool) -> None:
+        """Say what those are that nothing was found of."""
+        found = self.charged_count + self.simulated_count + self.accepted_count
+        for reasons in (self.refused, self.held_for_review, self.dead_letters):
+            found += reasons.total()
+        left = max(0, self.inputs_count - found)
+        if all_decided:
+            self.repeats_count = left
+        else:
+            self.undecided_count = left
+
+    def sentences(self) -> Iterator[str]:
+        """For people, a line each; what did not happen is left out."""
+        charged, owed, simulated = map(
+            format_usd, (self.charged_micros, self.arrears_micros, self.simulated_micros)
+        )
+        for count, what in (
+            (
+                self.charged_count,
+                f"calls charged: {charged} in all, of which {owed} was not covered",
+            ),
+            (self.simulated_count, f"calls simulated: {simulated} in all, which moved nothing"),
+            (self.accepted_count, "commands accepted"),
+        ):
+            if count:
+                yield f"{count:,} {what}"
+        for what, reasons in (
+            ("refused", self.refused),
+            ("calls held for review", self.held_for_review),
+            ("set aside as dead letters", self.dead_letters),
+        ):
+            if reasons:
+                yield tallied(what, reasons)
+        if self.repeats_count:
+            yield f"{self.repeats_count:,} repeats of what was decided before: applied once"
+        if self.undecided_count:
+            yield f"{self.undecided_count:,} not known: not decided yet, or decided before"
+
+
+def marked(kafka: KafkaSettings, partitions: int) -> Marks:
+    """Where the topics that hold outcomes end now: before what is published from here on."""
+    return {topic: ends_now(kafka, topic, partitions) for topic in OUTCOMES}
+
+
+def outcomes(
+    kafka: KafkaSettings, since: Marks, sent: Sequence[Publication], *, all_decided: bool
+) -> Outcomes:
+    """What the log says since then of the inputs that were sent."""
+    told = Outcomes(len(sent))
+    contents = {content_hash(payload_of(record.value)) for record in sent}
+    records = {(record.key, record.value) for record in sent}
+    events, letters = (log_since(kafka, topic, since[topic], "reading") for topic in OUTCOMES)
+    for entry in events:
+        event = wallet_events.decode(entry.value)[0]
+        if event.input_hash in contents and _is_outcome(event):
+            told.count(event)
+    for entry in letters:
+        letter = dead_letters.decode(entry.value)
+        if (letter.key, letter.value) in records:
+            told.dead_letters[letter.code] += 1
+    told.close(all_decided=all_decided)
+    return told
+
+
+def _is_outcome(event: Event) -> bool:
+    """Each input has one; what it opened in passing is not it."""
+    in_passing = isinstance(event, ProjectOpened) and event.seen_in_passing
+    return isinstance(event, WalletEvent) and event.answers and not in_passing
