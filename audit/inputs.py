@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 from audit.money import Doubt
 from eventlog.settings import GENERATION
-from ledger.events import BatchCommitted, HoldExpired, InputPosition, ProjectOpened, WalletEvent
+from ledger.events import (
+    ArrearsCollected,
+    BatchCommitted,
+    HoldExpired,
+    InputPosition,
+    ProjectOpened,
+    WalletEvent,
+)
 
 UNREAD = InputPosition("", "", 0)
 
@@ -23,6 +30,9 @@ class Source(NamedTuple):
     offset: int
     number: int
 
+    def __str__(self) -> str:
+        return f"event {self.number} of the input at {self.offset} of {self.topic}"
+
 
 class Inputs:
     """The inputs of one partition, as far as its events and footers tell."""
@@ -31,10 +41,11 @@ class Inputs:
         self._partition = partition
         self._positions: dict[str, InputPosition] = {}
         self._latest: dict[str, Source] = {}
-        self._draining: str | None = None
+        self._unfinished: set[str] = set()
         self._input: str | None = None
         self._outcomes_of_input = 0
-        self._is_tick = False
+        self._has_outcome = True
+        self._is_collecting = False
         self._outcomes_of_batch = 0
         self.outcomes = 0
         self.gaps = 0
@@ -45,7 +56,8 @@ class Inputs:
         if stem != self._input:
             yield from self._end_input()
             self._input = stem
-            self._is_tick = isinstance(event, HoldExpired)
+            self._has_outcome = not isinstance(event, HoldExpired) and stem not in self._unfinished
+        self._is_collecting = isinstance(event, ArrearsCollected)
         source = self._source(event.event_id)
         if source is None:
             yield Doubt(f"an id of an input of partition {self._partition}", event.event_id)
@@ -56,7 +68,13 @@ class Inputs:
         self._outcomes_of_input += event.answers and not passing
 
     def close(self, footer: BatchCommitted) -> Iterator[Doubt]:
-        """Compare a batch with the footer that ends it, and start the next."""
+        """Compare a batch with the footer that ends it, and start the next.
+
+        The next may go on with a tick, and with an input whose collecting of arrears ended this.
+        """
+        unfinished = {footer.draining.event_id_stem} if footer.draining else set[str]()
+        if self._is_collecting and self._input is not None:
+            unfinished.add(self._input)
         yield from self._end_input()
         passed = 0
         for position in footer.positions:
@@ -77,11 +95,11 @@ class Inputs:
         self.gaps += max(0, passed - accounted)
         self.outcomes += self._outcomes_of_batch
         self._outcomes_of_batch = 0
-        self._draining = footer.draining and footer.draining.event_id_stem
+        self._unfinished = unfinished
 
     def _end_input(self) -> Iterator[Doubt]:
         if self._input is not None:
-            expected = 0 if self._is_tick else 1
+            expected = int(self._has_outcome)
             if self._outcomes_of_input != expected:
                 yield Doubt(
                     f"{expected} outcome of input {self._input}", str(self._outcomes_of_input)
@@ -103,9 +121,9 @@ class Inputs:
         else:
             follows = source.number == 0 and (latest is None or source.offset > latest.offset)
         if not follows:
-            yield Doubt(f"an event id after {latest}", str(source))
+            yield Doubt(f"what comes after {latest or 'nothing'}", str(source))
         position = self._positions.get(source.topic, UNREAD)
-        if source.offset < position.next_offset and stem != self._draining:
+        if source.offset < position.next_offset and stem not in self._unfinished:
             yield Doubt(f"an input not below {position.next_offset}", str(source))
 
 

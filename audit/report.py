@@ -11,7 +11,7 @@ FINDINGS_MAX: Final = 1_000
 class Finding(msgspec.Struct, frozen=True):
     """Something that does not hold. `event_id` is empty where the value cannot be read.
 
-    `check` is the rule in a word: readable, time, sequence, chain, place, input, outcome, money,
+    `check` is the rule in a word: readable, time, sequence, chain, place, input, money,
     batch, position, tail.
     """
 

@@ -14,7 +14,7 @@ from audit.report import Findings, PartitionFigures, Report
 from eventlog.partitioner import partition_of
 from eventlog.settings import GENERATION
 from ledger.errors import UnreadableInput
-from ledger.events import BatchCommitted, CardAdopted, Event, WalletEvent
+from ledger.events import ArrearsCollected, BatchCommitted, CardAdopted, Event, WalletEvent
 from ledger.rates import CardBook, RateCard
 from schemas.chain import batch_hash, beginning
 from schemas.codec import EventCodec, wallet_events
@@ -67,6 +67,7 @@ class _Partition:
         self._recorded_at_ms = 0
         self._hashes: list[bytes] = []
         self._touched: dict[str, _Link] = {}
+        self._collecting: str | None = None
         self._broken_batches: set[int] = set()
         self._named_batches: set[int] = set()
         self._suspects: dict[str, _Link] = {}
@@ -177,6 +178,7 @@ class _Partition:
             return
         tenant_id = event.originator_id
         self._touched[tenant_id] = link
+        self._collecting = tenant_id if isinstance(event, ArrearsCollected) else None
         self._doubts("input", self._inputs.take(event))
         account = self._accounts.get(tenant_id)
         if account is None:
@@ -196,9 +198,12 @@ class _Partition:
     def _close(self, footer: BatchCommitted, value_hash: bytes) -> None:
         self._check_batch(footer)
         self._doubts("position", self._inputs.close(footer))
+        # A wallet whose collecting filled the batch is looked at after the next.
+        collecting = self._collecting
         for tenant_id, link in self._touched.items():
-            for doubt in self._accounts[tenant_id].at_rest():
-                self.findings.add(link.offset, link.event_id, "money", *doubt)
+            if tenant_id != collecting:
+                for doubt in self._accounts[tenant_id].at_rest():
+                    self.findings.add(link.offset, link.event_id, "money", *doubt)
         figures = self.figures
         figures.batches += 1
         figures.dead_letters += footer.dead_letters
@@ -207,7 +212,8 @@ class _Partition:
         figures.head_sequence = footer.originator_version
         figures.head_sha256 = value_hash.hex()
         self._hashes = []
-        self._touched = {}
+        self._touched = {} if collecting is None else {collecting: self._touched[collecting]}
+        self._collecting = None
 
     def _check_batch(self, footer: BatchCommitted) -> None:
         has_all = footer.events == len(self._hashes)

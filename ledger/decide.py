@@ -31,6 +31,8 @@ DAY_MS: Final = 24 * 60 * 60_000
 USAGE_ACTOR: Final = "upstream"
 OUTSIDE_CONTRACT: Final = "invalid"
 OUTPUTS_PER_INPUT_MAX: Final = 8
+PORTIONS_PER_BATCH_MAX: Final = 50_000
+"""Arrears collected in one batch: a payment may settle a million charges."""
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -98,12 +100,13 @@ def decide(
     usage_read_to_ms: int,
     rules: Rules,
 ) -> Decision:
-    """Decide inputs in their order, as many as fit; what an unfinished tick left comes first.
+    """Decide inputs in their order, as many as fit; what earlier ones left over comes first.
 
     `now_ms` is logical time before the batch; `usage_read_to_ms` the watermark: every usage event
     appended before it has been decided. Nothing in `state` changes.
     """
     deciding = _Deciding(state, now_ms, usage_read_to_ms, rules)
+    deciding.go_on_collecting()
     deciding.drain()
     for index, item in enumerate(batch):
         if deciding.room < OUTPUTS_PER_INPUT_MAX:
@@ -147,7 +150,8 @@ class _Deciding:
         self.repeats = 0
         self.ticks = 0
         self.room = rules.outputs_max
-        """How many more outputs fit. An unfinished tick leaves room for nothing else."""
+        """How many more outputs fit. An unfinished input leaves room for no other."""
+        self.portions_left = PORTIONS_PER_BATCH_MAX
 
     def decision(self, consumed: int) -> Decision:
         return Decision(
@@ -207,7 +211,7 @@ class _Deciding:
                 wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
             else:
                 wallet.charge_call(usage, price, cause)
-        self._collect(wallet)
+        self._collect(wallet, cause)
 
     # ── Commands ──
 
@@ -231,7 +235,7 @@ class _Deciding:
             wallet.refuse(command, refusal, cause)
         else:
             self._ask_wallet(wallet, command, cause)
-        events = self._collect(wallet)
+        events = self._collect(wallet, cause)
         outcome = next(event for event in reversed(events) if event.answers)
         self._answer(index, reply_to(command.command_id, name[0], outcome))
 
@@ -292,6 +296,28 @@ class _Deciding:
             refusal=Refusal.invalid,
         )
 
+    # ── What did not fit ──
+
+    def go_on_collecting(self) -> None:
+        """Collect the arrears that the batch before left over, as the same input's doing."""
+        last = self.overlay.collecting
+        if last is None:
+            return
+        stem, _, index = last.event_id.rpartition(":")
+        cause = Cause(
+            stem,
+            last.input_id,
+            last.input_hash,
+            last.actor,
+            last.occurred_at_ms,
+            self.overlay.now_ms,
+            int(index) + 1,
+        )
+        self._collect_arrears(self.overlay.wallet(last.originator_id), cause)
+        draining = self.overlay.draining
+        if draining is not None and draining.event_id_stem == stem:
+            self.overlay.draining = msgspec.structs.replace(draining, next_index=cause.next_index)
+
     # ── Time ──
 
     def _take_tick(self, index: int, item: Input, tick: ask.Tick) -> None:
@@ -332,7 +358,7 @@ class _Deciding:
             wallet = self.overlay.wallet(due.tenant_id)
             cause.occurred_at_ms = due.expires_at_ms
             wallet.expire_hold(due.hold_id, cause)
-            self._collect(wallet)
+            self._collect(wallet, cause)
         self.overlay.draining = msgspec.structs.replace(draining, next_index=cause.next_index)
 
     # ── Inner parts ──
@@ -341,14 +367,30 @@ class _Deciding:
         now_ms = self.overlay.now_ms
         return Cause(item.event_id_stem, input_id, item.content_hash, actor, occurred_at_ms, now_ms)
 
-    def _collect(self, wallet: Wallet) -> list[WalletEvent]:
+    def _collect(self, wallet: Wallet, cause: Cause) -> list[WalletEvent]:
+        """Take a wallet's new events; arrears are collected with them, as far as it fits."""
         fresh = wallet.take_fresh_events()
         note = self.overlay.note
         for event in fresh:
             note(event)
         self.events += fresh
         self.room -= len(fresh)
+        if wallet.arrears_micros:
+            self._collect_arrears(wallet, cause)
         return fresh
+
+    def _collect_arrears(self, wallet: Wallet, cause: Cause) -> None:
+        """At least one event's worth, by which the next batch would know where to go on."""
+        while wallet.can_collect_arrears:
+            self.portions_left -= wallet.collect_arrears(cause)
+            for event in wallet.take_fresh_events():
+                self.overlay.note(event)
+                self.events.append(event)
+                self.room -= 1
+            # Room for an answer is kept.
+            if self.portions_left <= 0 or self.room < OUTPUTS_PER_INPUT_MAX // 2:
+                self.room = min(self.room, OUTPUTS_PER_INPUT_MAX - 1)
+                return
 
     def _answer(self, index: int, reply: ask.Reply) -> None:
         self.replies.append((index, reply))

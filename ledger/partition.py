@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ledger.events import (
+    ArrearsCollected,
     BatchCommitted,
     CardAdopted,
     Draining,
@@ -48,7 +49,8 @@ class PartitionState:
 
     `log_name` names the partition in its own events' ids. `now_ms` is logical time, the highest
     append time decided so far; `sequence` counts the partition's own events; `draining` is a tick
-    that the next batch goes on with.
+    that the next batch goes on with, `collecting` the last of a wallet's events that collect
+    arrears, if more can be collected: that comes before all else.
     """
 
     def __init__(self, log_name: str = "") -> None:
@@ -56,12 +58,18 @@ class PartitionState:
         self.now_ms = 0
         self.sequence = 0
         self.draining: Draining | None = None
+        self.collecting: ArrearsCollected | None = None
         self.wallets: dict[str, Wallet] = {}
         self.usage_hashes: dict[Name, bytes] = {}
         self.commands: dict[Name, AnsweredCommand] = {}
         self.holds_named_by_usage: set[Name] = set()
         self.due_holds: list[DueHold] = []
         self.cards = CardBook()
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether what an input brought about did not all fit its batch."""
+        return self.collecting is not None or self.draining is not None
 
     def forget_ended_holds(self) -> None:
         """Leave only open holds in the queue of those to expire; the others would be skipped."""
@@ -79,6 +87,7 @@ class Overlay:
         self.now_ms = state.now_ms
         self.sequence = state.sequence
         self.draining = state.draining
+        self.collecting = state.collecting
         self.cards = state.cards
         self._wallets: dict[str, Wallet] = {}
         self._usage_hashes: dict[Name, bytes] = {}
@@ -158,6 +167,9 @@ class Overlay:
 
     def _note_wallet_event(self, event: WalletEvent) -> None:
         """The first answer stands: a conflict is refused, and changes nothing of it."""
+        if isinstance(event, ArrearsCollected):
+            wallet = self.wallet(event.originator_id)
+            self.collecting = event if wallet.can_collect_arrears else None
         if isinstance(event, HoldPlaced) and event.means is not HoldMeans.USAGE_CAME_FIRST:
             due = DueHold(event.expires_at_ms, event.originator_id, event.hold_id)
             insort(self._due_holds, due)
@@ -180,6 +192,7 @@ class Overlay:
         state.now_ms = self.now_ms
         state.sequence = self.sequence
         state.draining = self.draining
+        state.collecting = self.collecting
         state.cards = self.cards
         state.wallets.update(self._wallets)
         state.usage_hashes.update(self._usage_hashes)

@@ -186,7 +186,7 @@ class Wallet(BaseAggregate[str]):
         if not self.is_open:
             return self._refuse(command, Refusal.unknown, cause)
         # From here on it must succeed.
-        self._record(
+        return self._record(
             done.TermsSet(
                 *self._next(cause),
                 command.is_postpay,
@@ -194,7 +194,6 @@ class Wallet(BaseAggregate[str]):
                 command.reason,
             )
         )
-        return self._collect_arrears(cause)
 
     # ── Money in, and corrections ──
 
@@ -212,7 +211,7 @@ class Wallet(BaseAggregate[str]):
         if command.amount_micros < TOP_UP_MICROS_MIN:
             return self._refuse(command, Refusal.below_minimum, cause)
         # From here on it must succeed.
-        self._record(
+        return self._record(
             done.TopUpSettled(
                 *self._next(cause),
                 command.payment_id,
@@ -220,7 +219,6 @@ class Wallet(BaseAggregate[str]):
                 command.reason,
             )
         )
-        return self._collect_arrears(cause)
 
     def grant_credit(self, command: ask.GrantCredit, cause: Cause) -> None:
         """Give credit that was never paid."""
@@ -229,8 +227,9 @@ class Wallet(BaseAggregate[str]):
         if len(self.unspent) >= UNSPENT_LOTS_MAX:
             return self._refuse(command, Refusal.too_many_lots, cause)
         # From here on it must succeed.
-        self._record(done.CreditGranted(*self._next(cause), command.amount_micros, command.reason))
-        return self._collect_arrears(cause)
+        return self._record(
+            done.CreditGranted(*self._next(cause), command.amount_micros, command.reason)
+        )
 
     def adjust_balance(self, command: ask.AdjustBalance, cause: Cause) -> None:
         """Correct the balance; a negative adjustment takes at most what is available."""
@@ -242,7 +241,7 @@ class Wallet(BaseAggregate[str]):
             return self._refuse(command, Refusal.too_many_lots, cause)
         # From here on it must succeed.
         draws, credit_micros = self._draw(max(0, -command.amount_micros))
-        self._record(
+        return self._record(
             done.BalanceAdjusted(
                 *self._next(cause),
                 command.amount_micros,
@@ -251,7 +250,6 @@ class Wallet(BaseAggregate[str]):
                 command.reason,
             )
         )
-        return self._collect_arrears(cause)
 
     # ── Holds ──
 
@@ -291,13 +289,11 @@ class Wallet(BaseAggregate[str]):
         if command.hold_id not in self.holds:
             return self._refuse(command, Refusal.hold_ended, cause)
         # From here on it must succeed.
-        self._record(done.HoldVoided(*self._next(cause), command.hold_id, command.reason))
-        return self._collect_arrears(cause)
+        return self._record(done.HoldVoided(*self._next(cause), command.hold_id, command.reason))
 
     def expire_hold(self, hold_id: str, cause: Cause) -> None:
         """End a hold whose time ran out and whose usage did not come."""
         self._record(done.HoldExpired(*self._next(cause), hold_id))
-        self._collect_arrears(cause)
 
     # ── Usage: owed, never refused ──
 
@@ -340,14 +336,11 @@ class Wallet(BaseAggregate[str]):
                 credit_micros,
             )
         )
-        if self.arrears_micros:
-            self._collect_arrears(cause)
 
     def hold_for_review(self, usage: CallUsage, reason: ReviewReason, cause: Cause) -> None:
         """Set usage aside for an operator instead of guessing a price or a time."""
         ends_hold = usage.hold_id in self.holds
         self._record(done.InputHeldForReview(*self._next(cause), usage, ends_hold, reason))
-        self._collect_arrears(cause)
 
     def refuse_usage(self, usage: CallUsage, refusal: Refusal, cause: Cause) -> None:
         """Record usage that contradicts what its id stood for before."""
@@ -359,6 +352,23 @@ class Wallet(BaseAggregate[str]):
             self._refuse_hold(command, None, refusal, cause)
         else:
             self._refuse(command, refusal, cause)
+
+    # ── Arrears ──
+
+    @property
+    def can_collect_arrears(self) -> bool:
+        """Whether something is owed and something available: never for longer than it takes."""
+        return self.arrears_micros > 0 and self.available_micros > 0
+
+    def collect_arrears(self, cause: Cause) -> int:
+        """Collect what is owed, oldest first (PRODUCT decision 4); from how many charges.
+
+        More than one event holds are left for the next call.
+        """
+        portions = tuple(self._portions(self.available_micros))
+        draws, credit_micros = self._draw(sum(portion.amount_micros for portion in portions))
+        self._record(done.ArrearsCollected(*self._next(cause), portions, draws, credit_micros))
+        return len(portions)
 
     # ── What events do to the wallet ──
 
@@ -504,13 +514,6 @@ class Wallet(BaseAggregate[str]):
             draws.append(Draw(lot_id, left_micros))
             amount_micros -= left_micros
         return tuple(draws), amount_micros
-
-    def _collect_arrears(self, cause: Cause) -> None:
-        """Collect what is owed, oldest first, the moment something is available (decision 4)."""
-        while self.arrears_micros and self.available_micros > 0:
-            portions = tuple(self._portions(self.available_micros))
-            draws, credit_micros = self._draw(sum(portion.amount_micros for portion in portions))
-            self._record(done.ArrearsCollected(*self._next(cause), portions, draws, credit_micros))
 
     def _portions(self, reach_micros: int) -> Iterator[done.ArrearsPortion]:
         for charge_event_id, owed_micros in islice(self.arrears.items(), PORTIONS_PER_EVENT_MAX):

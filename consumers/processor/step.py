@@ -54,8 +54,8 @@ class PartitionProcessor:
 
     @property
     def pending(self) -> bool:
-        """Whether a tick's expiries are not all decided; a step without inputs goes on."""
-        return self._state.draining is not None
+        """Whether an input's consequences did not all fit; a step without inputs goes on."""
+        return self._state.is_amid
 
     def restore(self, events: Iterator[InputRecord]) -> dict[str, Position]:
         """Replay the partition's log; the last footer's positions by logical topic, {} if empty.

@@ -13,7 +13,7 @@ from audit.report import Finding, Report
 from audit.verify import Entry, verify
 from cli import workload
 from devstack import traffic
-from ledger.events import BatchCommitted, CallCharged, Event, HoldPlaced
+from ledger.events import ArrearsCollected, BatchCommitted, CallCharged, Event, HoldPlaced
 from ledger.rates import PricedLine
 from schemas.chain import batch_hash, beginning
 from schemas.codec import wallet_events
@@ -26,7 +26,11 @@ LIVE_TENANT = "northwind-agency"
 
 @pytest.fixture(scope="module")
 def honest() -> list[Entry]:
-    """The demo's log: wallets of every kind, batches of 100, and expired holds at the end."""
+    return demo_log()
+
+
+def demo_log() -> list[Entry]:
+    """Wallets of every kind, batches of 100, and expired holds at the end."""
     simulator = Simulator(START_MS, PARTITIONS)
     for _, records in workload.read(sorted(traffic.DEMO.glob("*.jsonl")), START_MS):
         for record in records:
@@ -82,6 +86,18 @@ def is_charge(seen: Seen) -> bool:
 
 def test_an_honest_log_holds(honest: list[Entry]) -> None:
     assert verify(honest, PARTITIONS).findings == ()
+
+
+def test_arrears_may_be_collected_over_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.wallet.PORTIONS_PER_EVENT_MAX", 1)
+    monkeypatch.setattr("ledger.decide.PORTIONS_PER_BATCH_MAX", 1)
+    log = demo_log()
+    events = [seen.event for seen in read(log)]
+    assert any(
+        isinstance(before, BatchCommitted) and isinstance(event, ArrearsCollected)
+        for before, event in pairwise(events)
+    )
+    assert verify(log, PARTITIONS).findings == ()
 
 
 def test_partitions_may_come_mixed(honest: list[Entry]) -> None:

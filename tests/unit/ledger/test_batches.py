@@ -6,9 +6,17 @@ from typing import Final
 import pytest
 
 from ledger import commands as ask
-from ledger.decide import OUTPUTS_PER_INPUT_MAX, Decision, Input, Rules, Unreadable, decide
-from ledger.events import ArrearsCollected, CardAdopted, HoldExpired
-from ledger.partition import PartitionState
+from ledger.decide import (
+    OUTPUTS_PER_INPUT_MAX,
+    PORTIONS_PER_BATCH_MAX,
+    Decision,
+    Input,
+    Rules,
+    Unreadable,
+    decide,
+)
+from ledger.events import ArrearsCollected, CardAdopted, CreditGranted, Event, HoldExpired
+from ledger.partition import Overlay, PartitionState
 from ledger.refusals import Refusal
 from ledger.usage import CallUsage
 from tests.unit.ledger.scenario import NOON_MS, TENANT, Scenario
@@ -72,7 +80,7 @@ def test_a_tick_goes_on_in_the_next_batch_before_anything_else() -> None:
     state, batch = scenario.state, inputs(TICK, grant(1), at_ms=late_ms)
     expired: list[str] = []
     batches = 0
-    while batch or state.draining is not None:
+    while batch or state.is_amid:
         decision = decide(state, batch, state.now_ms, late_ms, NARROW)
         decision.overlay.merge()
         del batch[: decision.consumed]
@@ -92,7 +100,7 @@ def test_events_of_one_tick_have_ids_of_their_own_across_batches() -> None:
     late_ms = NOON_MS + 60 * 60_000
     state, batch = scenario.state, inputs(TICK, at_ms=late_ms)
     ids: list[str] = []
-    while batch or state.draining is not None:
+    while batch or state.is_amid:
         decision = decide(state, batch, state.now_ms, late_ms, NARROW)
         decision.overlay.merge()
         del batch[: decision.consumed]
@@ -156,3 +164,76 @@ def test_collecting_from_many_charges_costs_time_in_proportion(count: int) -> No
     assert time.perf_counter() - began < 1
     collected = [event for event in decision.events if isinstance(event, ArrearsCollected)]
     assert sum(len(event.portions) for event in collected) == count
+
+
+def decided(state: PartitionState, batch: list[Input], late_ms: int) -> list[list[Event]]:
+    """The events of each batch until nothing is left."""
+    batches: list[list[Event]] = []
+    while batch or state.is_amid:
+        decision = decide(state, batch, state.now_ms, late_ms, Rules())
+        decision.overlay.merge()
+        del batch[: decision.consumed]
+        batches.append(decision.events)
+    return batches
+
+
+def test_a_payment_that_settles_very_many_charges_is_spread_over_batches() -> None:
+    scenario = Scenario("")
+    wallet = scenario.state.wallets[TENANT]
+    count = 2 * PORTIONS_PER_BATCH_MAX + 1
+    for number in range(count):
+        wallet.owe(f"call-{number}", 1)
+    batches = decided(scenario.state, inputs(grant(1, count), grant(2)), NOON_MS)
+    portions = [
+        [len(event.portions) for event in batch if isinstance(event, ArrearsCollected)]
+        for batch in batches
+    ]
+    assert list(map(sum, portions)) == [PORTIONS_PER_BATCH_MAX, PORTIONS_PER_BATCH_MAX, 1]
+    collected = [e for batch in batches for e in batch if isinstance(e, ArrearsCollected)]
+    assert [e.event_id for e in collected] == [
+        f"more-{NOON_MS}-0:{index}" for index in range(1, len(collected) + 1)
+    ]
+    # Whoever comes next finds nothing owed.
+    assert [type(event) for event in batches[-1]] == [ArrearsCollected, CreditGranted]
+    assert scenario.shows("arrears 0.00, funds 0.000001") == "arrears 0.00, funds 0.000001"
+
+
+@pytest.fixture
+def _few_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two portions in an event, four in a batch."""
+    monkeypatch.setattr("ledger.wallet.PORTIONS_PER_EVENT_MAX", 2)
+    monkeypatch.setattr("ledger.decide.PORTIONS_PER_BATCH_MAX", 4)
+
+
+@pytest.mark.usefixtures("_few_portions")
+def test_collecting_goes_on_after_a_restart_as_it_would_have() -> None:
+    scenario = Scenario("")
+    scenario.do(*["call spam"] * 15)
+    decision = decide(scenario.state, inputs(grant(1, 10**9)), NOON_MS, NOON_MS, Rules())
+    restarted = PartitionState("log-0")
+    overlay = Overlay(restarted)
+    for event in (*scenario.events, *decision.events):
+        overlay.replay(event)
+    overlay.merge()
+    decision.overlay.merge()
+    assert scenario.state.is_amid
+    assert restarted.is_amid
+    assert decided(restarted, [], NOON_MS) == decided(scenario.state, [], NOON_MS)
+    assert restarted.wallets[TENANT].arrears == {}
+
+
+@pytest.mark.usefixtures("_few_portions")
+def test_a_tick_whose_expiries_free_what_is_owed_goes_on_with_ids_of_its_own() -> None:
+    scenario = Scenario("grant 2.70, hold standard, hold standard, hold standard")
+    scenario.do(*["call spam"] * 27)
+    late_ms = NOON_MS + 60 * 60_000
+    batches = decided(scenario.state, inputs(TICK, at_ms=late_ms), late_ms)
+    assert len(batches) > 3
+    events = [event for batch in batches for event in batch]
+    assert [event.event_id for event in events] == [
+        f"more-{late_ms}-0:{index}" for index in range(len(events))
+    ]
+    assert sum(isinstance(event, HoldExpired) for event in events) == 3
+    assert scenario.shows("arrears 0.00, held 0.00, funds 0.00") == (
+        "arrears 0.00, held 0.00, funds 0.00"
+    )

@@ -60,7 +60,7 @@ class Partition:
         """Decide all of them, in as many batches as the rules' limits need; one watermark."""
         left = list(arrived)
         watermark_ms = arrived[0].usage_read_to_ms
-        while left or self.state.draining is not None:
+        while left or self.state.is_amid:
             batch = [one.item for one in left]
             # A batch whose transaction is aborted leaves nothing behind: decided again, it is alike.
             aborted = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules)
