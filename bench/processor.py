@@ -58,6 +58,7 @@ def measure(
         "LEDGER_REPLICATION": "1",
     }
     command = [sys.executable, "-P", "-m", "cli", "run", "processor"]
+    began = Sample(0, 0, machine.cpu_s(broker_pid))
     with log_file.open("w") as out:
         process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         try:
@@ -65,7 +66,8 @@ def measure(
         finally:
             process.terminate()
             process.wait(30)
-    first, last = samples[0], samples[-1]
+    # The broker may answer only once all is done: then the start is counted too.
+    first, last = samples[0] if len(samples) > 1 else began, samples[-1]
     events = last.decided - first.decided
     return Processed(
         _read(kafka, len(ends)),

@@ -1,8 +1,14 @@
 """`ledger run`: each long-running part of the ledger, one process each, as production runs them."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cli.command import Group, examples
+
+if TYPE_CHECKING:
+    from devstack.schema_endpoint import Catalogue
+    from eventlog.settings import KafkaSettings
 
 
 @click.group("run", cls=Group)
@@ -72,19 +78,31 @@ def schemas_endpoint() -> None:
     Only on this machine, and read-mostly; no service of the ledger needs it.
     """
     from cli.services import service
-    from devstack.schema_endpoint import Catalogue, RegisteredSchema, SchemaEndpoint
-    from schemas.catalogue import catalogue
+    from devstack.schema_endpoint import SchemaEndpoint
 
-    with service("schemas-endpoint") as own:
-        registered = [
-            RegisteredSchema(
-                f"{own.kafka.topic(schema.topic)}-value",
-                schema.version,
-                schema.schema_id,
-                schema.text,
-            )
+    with (
+        service("schemas-endpoint") as own,
+        SchemaEndpoint(registered(own.kafka), port=own.settings.schemas_port),
+    ):
+        while not own.stop.wait(1.0):
+            own.health.beat()
+
+
+def registered(kafka: "KafkaSettings") -> "Catalogue":
+    """The schemas as a registry would hold them: under their topics' names, with their rules."""
+    from devstack.schema_endpoint import Catalogue, RegisteredSchema
+    from schemas.catalogue import catalogue
+    from schemas.compatibility import is_read_both_ways
+
+    subjects = {schema.topic: f"{kafka.topic(schema.topic)}-value" for schema in catalogue()}
+    return Catalogue(
+        [
+            RegisteredSchema(subjects[schema.topic], schema.version, schema.schema_id, schema.text)
             for schema in catalogue()
-        ]
-        with SchemaEndpoint(Catalogue(registered), port=own.settings.schemas_port):
-            while not own.stop.wait(1.0):
-                own.health.beat()
+        ],
+        {
+            subject: "FULL_TRANSITIVE"
+            for topic, subject in subjects.items()
+            if is_read_both_ways(topic)
+        },
+    )

@@ -246,6 +246,7 @@ class Driver:
     def _take_over(self, assignment: Assignment) -> None:
         number = assignment.number
         self._held[number] = assignment
+        self._observer.assigned(number)
         take_over = TakeOver(
             self._kafka,
             self._wiring,

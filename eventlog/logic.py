@@ -75,6 +75,9 @@ class Observer:
     def turned(self) -> None:
         """The loop is alive."""
 
+    def assigned(self, partition: int) -> None:
+        """A partition was given to this process, which begins to take it over."""
+
     def took_over(self, partition: int, seconds: float) -> None:
         """A partition is being served, so long after it was assigned."""
 

@@ -13,13 +13,18 @@ from typing import Any, Final, cast
 from schemas.catalogue import Schema
 from schemas.layout import Node
 
-READ_BOTH_WAYS: Final = "usage."
+_UPSTREAMS: Final = "usage."
 WIDENED_TO: Final = {"int": "long", "string": "bytes", "bytes": "string"}
 MEANING: Final = ("logicalType", "precision", "scale")
 NAMED: Final = ("record", "enum", "fixed")
 
 Shape = dict[str, Any]
 """A part of a schema with every name replaced by what it stands for; `type` is its kind."""
+
+
+def is_read_both_ways(topic: str) -> bool:
+    """Whether an older reader must be able to read a newer version of the topic's values too."""
+    return topic.startswith(_UPSTREAMS)
 
 
 def check_evolution(schemas: Sequence[Schema]) -> list[str]:
@@ -29,7 +34,7 @@ def check_evolution(schemas: Sequence[Schema]) -> list[str]:
     for topic, group in groupby(ordered, key=lambda schema: schema.topic):
         for old, new in combinations(group, 2):
             found += _unread(new, old)
-            if topic.startswith(READ_BOTH_WAYS):
+            if is_read_both_ways(topic):
                 found += _unread(old, new)
     return found
 

@@ -58,24 +58,32 @@ class ProcessorFigures(Observer):
 
     def __init__(self, health: Health) -> None:
         self._health = health
+        self._taking: set[int] = set()
         self._served: set[int] = set()
         self._refused: set[int] = set()
 
     def turned(self) -> None:
         self._health.beat()
 
+    def assigned(self, partition: int) -> None:
+        self._taking.add(partition)
+        self._tell()
+
     def took_over(self, partition: int, seconds: float) -> None:
         _TAKE_OVER_S.observe(seconds)
+        self._taking.discard(partition)
         self._served.add(partition)
         self._refused.discard(partition)
         self._tell()
 
     def released(self, partition: int) -> None:
+        self._taking.discard(partition)
         self._served.discard(partition)
         self._refused.discard(partition)
         self._tell()
 
     def refused(self, partition: int, reason: str) -> None:  # noqa: ARG002
+        self._taking.discard(partition)
         self._served.discard(partition)
         self._refused.add(partition)
         self._tell()
@@ -95,7 +103,9 @@ class ProcessorFigures(Observer):
     def _tell(self) -> None:
         _SERVED.set(len(self._served))
         _REFUSED.set(len(self._refused))
-        if self._served:
+        if self._taking:
+            self._health.miss(SERVING, f"partitions being taken over: {sorted(self._taking)}")
+        elif self._served:
             self._health.meet(SERVING)
         else:
             self._health.miss(SERVING, "no partition is served here")
