@@ -41,6 +41,8 @@ COMMANDS_HEAD_START_S = 0.1
 IDLE_S = 0.005
 COMMITTING_S = 0.001
 ENDS_EVERY_S = 0.1
+GROUP_EVERY_S = 0.25
+"""Asking for the group's metadata waits for a thread of the client, a millisecond or more."""
 BRIEF_S = 2.0
 """How long the loop itself may wait for an answer."""
 LEAVE_S_MAX = 10.0
@@ -88,6 +90,8 @@ class Driver:
         self._paused: set[int] = set()
         self._failure: Exception | None = None
         self._busy = False
+        self._group: object = None
+        self._group_asked_s = 0.0
         self._ends_asked_s = 0.0
         self._lag_told_s = 0.0
         self._errors_told_s: dict[str, float] = {}
@@ -187,12 +191,21 @@ class Driver:
         if not ready:
             return False
         served = min(ready, key=_rank)
-        # Any change of members raises this member's epoch, and the broker refuses an older one. It
-        # is ours to use: a revocation is told in this thread, and drops the partition before.
-        served.group = self._usage.consumer_group_metadata()
+        self._renew_group(served)
         served.start(self._committers)
         self._pause_or_resume(served)
         return True
+
+    def _renew_group(self, served: ServedPartition) -> None:
+        """Any change of members raises this member's epoch; a batch with an older one is aborted.
+
+        The new one is ours to use: a revocation is told in this thread, and drops the partition
+        before.
+        """
+        now_s = time.monotonic()
+        if served.is_retrying or now_s > self._group_asked_s + GROUP_EVERY_S:
+            self._group, self._group_asked_s = self._usage.consumer_group_metadata(), now_s
+        served.group = self._group
 
     def _settle(self) -> bool:
         landed = [served for served in self._served.values() if served.landed]
@@ -214,6 +227,7 @@ class Driver:
 
     def _assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         with self._flagging():
+            self._group_asked_s = 0.0
             # Nothing is read until the partition is taken over, but a first fetch may be under way
             # before the pause: from an offset that exists.
             starts = self._brief_admin.starts((place.topic, place.partition) for place in places)

@@ -71,7 +71,7 @@ class ServedPartition:
         self.batch: Batch | None = None
         self.started_s = 0.0
         self.group: object = None
-        """The metadata of this member of the group, to be renewed before every batch."""
+        """The metadata of this member of the group, set before every batch."""
         self._logic = taken.logic
         self._producer = taken.producer
         self._logical = taken.claim.logical
@@ -89,6 +89,11 @@ class ServedPartition:
             and bool(self.commands or self.usage or self._logic.pending)
             and time.monotonic() >= self.started_s + self._aborts * ABORT_PAUSE_S
         )
+
+    @property
+    def is_retrying(self) -> bool:
+        """Whether the batch before was aborted."""
+        return self._aborts > 0
 
     def arrive(self, name: str, records: list[InputRecord]) -> None:
         """Queue the next records of an input topic; what is below its position is dropped.
