@@ -469,12 +469,14 @@ class _EncoderSource(_Source):
         if kind == "union":
             other = " + ".join(self._parts(self.optional(node), value, name))
             return [rf"(b'\0' if {value} is None else b'\2' + {other})"]
-        if kind == "long" and is_time:
-            small = f"(n := {value} << 1) < {1 << 14}"
-            more = "MORE[n & 127] + MORE[n >> 7 & 127] + SECONDS[n >> 14]"
-            return [f"(long(n >> 1) if {small} else {more})"]
         if kind == "long" and name in REPEATED_NUMBERS:
             return [f"NUMBERS[{value}]"]
+        if kind == "long" and is_time:
+            return [
+                f"(MORE[n & 127] if (n := {value} << 1) >= {1 << 14} else long(n >> 1))",
+                f"(MORE[n >> 7 & 127] if n >= {1 << 14} else b'')",
+                f"(SECONDS[n >> 14] if n >= {1 << 14} else b'')",
+            ]
         if kind in ("long", "int"):
             beyond = "long" if kind == "long" else "integer"
             return [f"(SHORT[n << 1] if 0 <= (n := {value}) < {_SHORT} else {beyond}(n))"]
@@ -501,15 +503,19 @@ class _EncoderSource(_Source):
         return self._fields(node, value)
 
     def _array(self, node: Node, value: str, name: str) -> str:
-        parts = self._parts(self.item_of(node), "o", name)
-        writer = self._function(self.name("write"), parts, ["o"])
+        item = self.item_of(node)
+        writer = self._function(self.name("write"), self._parts(item, "o", name), ["o"])
         if name in SHARED_ARRAYS:
             kept = self.constant("K", primitives.Kept())
             self.add(0, f"{kept}.write = lambda items: array(items, {writer})")
             written = f"(k[1] if (k := {kept}.get(id({value}))) else {kept}.keep({value}))"
-        else:
-            written = f"array({value}, {writer})"
-        return rf"({written} if {value} else b'\0')"
+            return rf"({written} if {value} else b'\0')"
+        # One item is the rule: it is written on the spot.
+        items = self.name("a")
+        parts = ", ".join(self._parts(item, f"{items}[0]", name))
+        one = rf"b''.join((b'\2', {parts}, b'\0'))"
+        more = rf"(array({items}, {writer}) if {items} else b'\0')"
+        return f"({one} if len({items} := {value}) == 1 else {more})"
 
 
 _SHORT: Final = len(primitives.SHORT) // 2
