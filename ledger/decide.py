@@ -108,11 +108,7 @@ def decide(
     deciding = _Deciding(state, now_ms, usage_read_to_ms, rules)
     deciding.go_on_collecting()
     deciding.drain()
-    for index, item in enumerate(batch):
-        if deciding.room < OUTPUTS_PER_INPUT_MAX:
-            return deciding.decision(index)
-        deciding.take(index, item)
-    return deciding.decision(len(batch))
+    return deciding.decision(deciding.take(batch))
 
 
 def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply:
@@ -164,21 +160,26 @@ class _Deciding:
             self.overlay,
         )
 
-    def take(self, index: int, item: Input) -> None:
+    def take(self, batch: Sequence[Input]) -> int:
+        """Decide inputs in their order; how many there was room for."""
         overlay = self.overlay
-        if item.appended_at_ms > overlay.now_ms:
-            overlay.now_ms = item.appended_at_ms
-        if overlay.sequence == 0:
-            self._adopt_default_card()
-        value = item.value
-        if isinstance(value, CallUsage):
-            self._take_call(index, item, value)
-        elif isinstance(value, ask.Tick):
-            self._take_tick(index, item, value)
-        elif isinstance(value, ask.Command):
-            self._take_command(index, item, value)
-        else:
-            self._set_aside(index, value.code, value.message)
+        for index, item in enumerate(batch):
+            if self.room < OUTPUTS_PER_INPUT_MAX:
+                return index
+            if item.appended_at_ms > overlay.now_ms:
+                overlay.now_ms = item.appended_at_ms
+            if overlay.sequence == 0:
+                self._adopt_default_card()
+            value = item.value
+            if isinstance(value, CallUsage):
+                self._take_call(index, item, value)
+            elif isinstance(value, ask.Tick):
+                self._take_tick(index, item, value)
+            elif isinstance(value, ask.Command):
+                self._take_command(index, item, value)
+            else:
+                self._set_aside(index, value.code, value.message)
+        return len(batch)
 
     # ── Usage ──
 
@@ -187,13 +188,14 @@ class _Deciding:
         if fault is not None:
             self._set_aside(index, OUTSIDE_CONTRACT, fault)
             return
-        overlay, tenant_id = self.overlay, usage.tenant_id
-        known_hash = overlay.usage_hash((tenant_id, usage.event_id))
-        if known_hash == item.content_hash:
+        overlay, content_hash = self.overlay, item.content_hash
+        tenant_id, event_id, ended_at = usage.tenant_id, usage.event_id, usage.ended_at
+        known_hash = overlay.usage_hash((tenant_id, event_id))
+        if known_hash == content_hash:
             self.repeats += 1
             return
-        wallet = overlay.wallet(tenant_id)
-        cause = self._cause(item, usage.event_id, USAGE_ACTOR, usage.ended_at)
+        wallet, now_ms = overlay.wallet(tenant_id), overlay.now_ms
+        cause = Cause(item.event_id_stem, event_id, content_hash, USAGE_ACTOR, ended_at, now_ms)
         if known_hash is not None:
             wallet.refuse_usage(usage, Refusal.conflict, cause)
         else:
@@ -201,9 +203,9 @@ class _Deciding:
                 wallet.meet_project(usage.project_id, cause)
             card = overlay.cards.in_force(usage.started_at)
             price = card and card.price_call(usage)
-            if usage.ended_at < overlay.now_ms - self.rules.deduplication_window_ms:
+            if ended_at < now_ms - self.rules.deduplication_window_ms:
                 wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
-            elif usage.ended_at > item.appended_at_ms + self.rules.future_tolerance_ms:
+            elif ended_at > item.appended_at_ms + self.rules.future_tolerance_ms:
                 wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
             elif usage.corrects is not None:
                 wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)

@@ -302,10 +302,12 @@ class CallCharged(UsageEvent, frozen=True, gc=False):
         return 0 if self.is_simulated else self.amount_micros - self.paid_micros
 
     def mutate(self, wallet: Wallet) -> None:
-        wallet.note_usage(self.usage, ends_hold=self.ends_hold)
+        usage, ends_hold = self.usage, self.ends_hold
+        # A project's later usage tells nothing new: that is nearly all there is.
+        if ends_hold or usage.project_id not in wallet.projects_with_usage:
+            wallet.note_usage(usage, ends_hold=ends_hold)
         if not self.is_simulated:
-            paid_micros = wallet.take(self.draws, self.credit_micros)
-            arrears_micros = self.amount_micros - paid_micros
+            arrears_micros = self.amount_micros - wallet.take(self.draws, self.credit_micros)
             if arrears_micros:
                 wallet.owe(self.event_id, arrears_micros)
 

@@ -25,9 +25,6 @@ TOP_UP_MICROS_MIN: Final = 20 * MICROS_PER_USD
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOLD_GRACE_MS: Final = 15 * 60_000
 PORTIONS_PER_EVENT_MAX: Final = 1_000
-NO_HOLD: Final = ""
-"""No id is empty."""
-
 UNSPENT_LOTS_MAX: Final = 1_000
 """A charge names every lot it draws from, and must fit a record."""
 
@@ -98,7 +95,9 @@ class Wallet(BaseAggregate[str]):
     def copy(self) -> Self:
         """A wallet that can move on without touching this one; what never changes is shared."""
         wallet = type(self).__new__(type(self))
-        vars(wallet).update(vars(self))
+        # One by one: CPython finds attributes faster than in a dictionary filled at once.
+        for name, value in vars(self).items():
+            setattr(wallet, name, value)
         wallet.unspent = self.unspent.copy()
         wallet.holds = self.holds.copy()
         wallet.arrears = self.arrears.copy()
@@ -126,10 +125,15 @@ class Wallet(BaseAggregate[str]):
 
     def is_live(self, project_id: str, began_ms: int) -> bool:
         """Whether what began then in that project moves money."""
-        for from_ms, mode in reversed(self.projects.get(project_id, ())):
-            if from_ms <= began_ms:
-                return mode is ProjectMode.LIVE
-        return False
+        switches = self.projects.get(project_id)
+        if not switches:
+            return False
+        # Almost always the last switch is the one that counts.
+        from_ms, mode = switches[-1]
+        if from_ms <= began_ms:
+            return mode is ProjectMode.LIVE
+        earlier = (mode for from_ms, mode in reversed(switches) if from_ms <= began_ms)
+        return next(earlier, ProjectMode.SANDBOX) is ProjectMode.LIVE
 
     # ── Projects and terms ──
 
@@ -303,14 +307,15 @@ class Wallet(BaseAggregate[str]):
         Drawn from its own hold and what is available, never from another hold; the rest is arrears.
         """
         is_simulated = not self.is_live(usage.project_id, usage.started_at)
-        own_hold_micros = self.holds.get(usage.hold_id or NO_HOLD)
+        ends_hold = usage.hold_id in self.holds
         draws: tuple[Draw, ...] = ()
         credit_micros = 0
         if not is_simulated:
             amount_micros = price.amount_micros
-            reach_micros = max(0, self.available_micros) + (own_hold_micros or 0)
-            if amount_micros > reach_micros:
-                amount_micros = reach_micros
+            # Nearly always the lots hold enough beside the holds; only else the reach matters.
+            if amount_micros > self.funds_micros - self.held_micros:
+                own_hold_micros = self.holds[usage.hold_id] if ends_hold else 0
+                amount_micros = min(amount_micros, max(0, self.available_micros) + own_hold_micros)
             draws, credit_micros = self._draw(amount_micros)
         # Most events are charges: their envelope is written out, which is faster than `_next`.
         index = cause.next_index
@@ -326,7 +331,7 @@ class Wallet(BaseAggregate[str]):
                 cause.input_hash,
                 cause.actor,
                 usage,
-                own_hold_micros is not None,
+                ends_hold,
                 price.card_id,
                 price.card_version,
                 price.outcome,
@@ -384,12 +389,12 @@ class Wallet(BaseAggregate[str]):
         """Take what was drawn from lots and credit; how much that was."""
         unspent, drawn_micros = self.unspent, 0
         for draw in draws:
-            amount_micros = draw.amount_micros
-            left_micros = unspent[draw.lot_id] - amount_micros
+            lot_id, amount_micros = draw.lot_id, draw.amount_micros
+            left_micros = unspent[lot_id] - amount_micros
             if left_micros:
-                unspent[draw.lot_id] = left_micros
+                unspent[lot_id] = left_micros
             else:
-                del unspent[draw.lot_id]
+                del unspent[lot_id]
             drawn_micros += amount_micros
         self.funds_micros -= drawn_micros
         self.credit_used_micros += credit_micros
@@ -510,7 +515,8 @@ class Wallet(BaseAggregate[str]):
         draws: list[Draw] = []
         for lot_id, left_micros in self.unspent.items():
             if left_micros >= amount_micros:
-                return (*draws, Draw(lot_id, amount_micros)), 0
+                last = (Draw(lot_id, amount_micros),)
+                return (*draws, *last) if draws else last, 0
             draws.append(Draw(lot_id, left_micros))
             amount_micros -= left_micros
         return tuple(draws), amount_micros
