@@ -10,11 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from audit.report import Report
 from audit.verify import verify
 from consumers.processor.run import APP
 from devstack.stack import Stack
@@ -23,7 +26,14 @@ from eventlog.admin import Admin, Place
 from eventlog.producer import Publication, Publisher
 from eventlog.reader import read_to_end
 from eventlog.settings import KafkaSettings, assigned_consumer
-from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS, WALLET_EVENTS, Topic
+from eventlog.topics import (
+    LEDGER_DLQ,
+    USAGE_CALLS,
+    WALLET_COMMANDS,
+    WALLET_EVENTS,
+    WALLET_REPLIES,
+    Topic,
+)
 from projections import checkpoints
 from projections.database import connected
 from projections.logged import Logged
@@ -37,19 +47,22 @@ from tests.projections.urls import PASSWORDS, Urls
 PARTITIONS = 4
 PATIENCE_S = 60.0
 POLL_S = 0.02
+ANSWER_S = 2.0
 MARKER = 1
 
 _numbers = itertools.count(1)
 
+T = TypeVar("T")
+
 
 class Service:
-    """A process of its own, by the subcommand that production runs."""
+    """A process of its own, as production runs it, and what it writes, a line each."""
 
-    def __init__(self, name: str, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, program: Iterable[str], environment: dict[str, str], log: Path) -> None:
         self.log = log
         with log.open("a") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli", "run", name],
+                [sys.executable, "-m", *program],
                 cwd=ROOT,
                 env=os.environ | environment,
                 stdout=output,
@@ -68,38 +81,99 @@ class Service:
         """The exit status, once it ended by itself or was told to."""
         return self.process.wait(PATIENCE_S)
 
+    @property
+    def lines(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+
+class Outcome(NamedTuple):
+    """What the log says of itself, and what it adds up to, beside what the inputs come to."""
+
+    report: Report
+    log: oracle.Log
+    wanted: oracle.Tenants
+    inputs: list[oracle.Record]
+
+    def check_partition(self, partition: int) -> None:
+        """Each of its inputs is decided once, and its balances are the oracle's."""
+        assert [one for one in self.report.findings if one.partition == partition] == []
+        inputs = [(one.topic, one.value) for one in self.inputs if one.partition == partition]
+        figures = self.report.partitions[partition]
+        assert figures.outcomes == len(set(inputs))
+        assert figures.repeats == len(inputs) - len(set(inputs))
+        assert figures.gaps == 0
+        keys = {one.key for one in self.inputs if one.partition == partition}
+        differing = oracle.differing(self.log.tenants, self.wanted)
+        assert {name: pair for name, pair in differing.items() if name.encode() in keys} == {}
+
 
 class World:
     """A ledger with nothing in it."""
 
-    def __init__(self, stack: Stack, folder: Path) -> None:
+    def __init__(self, stack: Stack, folder: Path, partitions: int = PARTITIONS) -> None:
         self.kafka = KafkaSettings(stack.bootstrap_servers, prefix=f"system{next(_numbers)}.")
-        self.urls = Urls(stack.postgres_url)
+        self.partitions = partitions
+        self._postgres_url = stack.postgres_url
         self._folder = folder
         self._services: list[Service] = []
-        topics.create(self.kafka, PARTITIONS, replication=1)
-        # A new client may take seconds to learn of the topics; a moment must not be missed.
-        self._admin = Admin(self.kafka)
-        self._group = Consumer(assigned_consumer(self.kafka, self.kafka.group(APP)))
+        topics.create(self.kafka, partitions, replication=1)
         self._places = self._places_of(WALLET_EVENTS)
         self._inputs = self._places_of(USAGE_CALLS) + self._places_of(WALLET_COMMANDS)
-        self._admin.describe({topic for topic, _ in self._places + self._inputs})
-        migrate(self.urls.owner, PASSWORDS)
+        self._admin = Admin(self.kafka)
+        self.connect()
+
+    def connect(self) -> None:
+        """Meet the broker, at first and whenever it was started again."""
+        # A new client may take seconds to learn of the topics; a moment must not be missed.
+        self._ask(lambda admin: admin.ends(self._places + self._inputs))
+        self._group = Consumer(assigned_consumer(self.kafka, self.kafka.group(APP)))
+
+    def _ask(self, question: Callable[[Admin], T]) -> T:
+        """Ask the broker; of a new client where an old one knows only an earlier leader."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return question(self._admin)
+            except KafkaException:
+                assert time.monotonic() < give_up_s, self._logs()
+            time.sleep(POLL_S)
+            self._admin = Admin(self.kafka)
+
+    @cached_property
+    def urls(self) -> Urls:
+        """A database with its tables, made when it is first asked for."""
+        urls = Urls(self._postgres_url)
+        migrate(urls.owner, PASSWORDS)
+        return urls
 
     def start(self, name: str) -> Service:
         """Start a service; `close` ends it at the latest."""
+        return self.start_program(
+            name,
+            ["cli", "run", name],
+            {}
+            if name == "processor"
+            else {
+                "LEDGER_PROJECTOR_DATABASE_URL": self.urls.projector,
+                "LEDGER_OPERATOR_DATABASE_URL": self.urls.operator,
+            },
+        )
+
+    def start_program(
+        self, name: str, program: Iterable[str], environment: Mapping[str, str]
+    ) -> Service:
+        """Start a module that is configured like a service."""
         environment = {
             "LEDGER_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "LEDGER_TOPIC_PREFIX": self.kafka.prefix,
-            "LEDGER_PARTITIONS": str(PARTITIONS),
+            "LEDGER_PARTITIONS": str(self.partitions),
             "LEDGER_REPLICATION": "1",
-            "LEDGER_PROJECTOR_DATABASE_URL": self.urls.projector,
-            "LEDGER_OPERATOR_DATABASE_URL": self.urls.operator,
             "LEDGER_LOG": "text",
+            **environment,
         }
-        service = Service(name, environment, self._folder / f"{name}-{len(self._services)}.log")
-        self._services.append(service)
-        return service
+        log = self._folder / f"{name}-{len(self._services)}.log"
+        self._services.append(Service(program, environment, log))
+        return self._services[-1]
 
     def close(self) -> None:
         self._group.close()
@@ -113,7 +187,20 @@ class World:
 
     def log_size(self) -> int:
         """The offsets of the log of record, unfinished transactions included."""
-        return sum(self._admin.ends(self._places).values())
+        return sum(self._ask(lambda admin: admin.ends(self._places)).values())
+
+    def written(self, partition: int) -> dict[str, int]:
+        """The offsets of all that a partition's owner writes, unfinished transactions included."""
+        outputs = [
+            self.kafka.topic(one.name) for one in (WALLET_EVENTS, WALLET_REPLIES, LEDGER_DLQ)
+        ]
+        ends = self._ask(lambda admin: admin.ends((topic, partition) for topic in outputs))
+        return {topic: end for (topic, _), end in ends.items()}
+
+    def is_open(self, partition: int) -> bool:
+        """Whether a transaction on the partition's log is neither committed nor aborted."""
+        place = [self._places[partition]]
+        return self._ask(lambda admin: admin.committed_ends(place) != admin.ends(place))
 
     def rows_from(self) -> int:
         """The offsets of the log that are in the read models."""
@@ -128,20 +215,37 @@ class World:
 
     def wait_until_decided(self) -> None:
         """Until all that is published now is: the group's offsets are copies of the footers'."""
-        ends = {place: end for place, end in self._admin.ends(self._inputs).items() if end}
-        self.wait_for(lambda: self._committed(ends) == ends)
+        ends = self.input_ends()
+        self.wait_for(lambda: self.are_decided(ends))
+
+    def input_ends(self) -> dict[Place, int]:
+        """What is published now; empty inputs are left out."""
+        return {
+            place: end
+            for place, end in self._ask(lambda admin: admin.ends(self._inputs)).items()
+            if end
+        }
+
+    def are_decided(self, ends: dict[Place, int]) -> bool:
+        return self._committed(ends) == ends
+
+    def decided(self, partition: int) -> int:
+        """How many offsets of a partition's inputs are decided; 0 if none, or if unknown now."""
+        own = [place for place in self._inputs if place[1] == partition]
+        return sum(max(0, offset) for offset in self._committed(own).values())
 
     def _committed(self, places: Iterable[Place]) -> dict[Place, int]:
         # Asked of a consumer: librdkafka's administration dies of a coordinator not yet there.
         try:
-            found = self._group.committed([TopicPartition(*place) for place in places], PATIENCE_S)
+            found = self._group.committed([TopicPartition(*place) for place in places], ANSWER_S)
         except KafkaException:
-            # The group's first member makes the broker look for a coordinator.
+            # The group's first member makes the broker look for a coordinator, and after a restart
+            # the library may wait for one that is long there.
             return {}
         return {(one.topic, one.partition): one.offset for one in found}
 
     def wait_until_projected(self) -> None:
-        ends = self._admin.committed_ends(self._places)
+        ends = self._ask(lambda admin: admin.committed_ends(self._places))
 
         def caught_up() -> bool:
             with connected(self.urls.operator) as database:
@@ -151,7 +255,7 @@ class World:
         self.wait_for(caught_up)
 
     def _places_of(self, topic: Topic) -> list[Place]:
-        return [(self.kafka.topic(topic.name), number) for number in range(PARTITIONS)]
+        return [(self.kafka.topic(topic.name), number) for number in range(self.partitions)]
 
     def _logs(self) -> str:
         return "\n".join(
@@ -165,34 +269,36 @@ class World:
         servers, generation = self.kafka.bootstrap_servers, f"{self.kafka.prefix}g1"
         return [record for name in names for record in oracle.read_topic(servers, name, generation)]
 
-    def check(self) -> oracle.Log:
-        """All that must hold of any run once all is decided; what the log adds up to."""
-        self._check_log()
-        log = oracle.folded(self.records(oracle.EVENTS))
-        inputs = self.records(oracle.USAGE, oracle.COMMANDS)
-        assert oracle.differing(log.tenants, oracle.expected(inputs, PARTITIONS)) == {}
-        self._check_tables(log)
-        return log
-
-    def _check_log(self) -> None:
+    def outcome(self) -> Outcome:
+        """The log's own verification, and the balances beside the oracle's."""
         report = verify(
             (
                 (number, record.offset(), record.value() or b"")
-                for number in range(PARTITIONS)
+                for number in range(self.partitions)
                 for record in read_to_end(self.kafka, WALLET_EVENTS.name, number)
             ),
-            PARTITIONS,
+            self.partitions,
         )
+        log = oracle.folded(self.records(oracle.EVENTS))
+        inputs = self.records(oracle.USAGE, oracle.COMMANDS)
+        return Outcome(report, log, oracle.expected(inputs, self.partitions), inputs)
+
+    def check(self) -> oracle.Log:
+        """All that must hold of any run once all is decided; what the log adds up to."""
+        report, log, wanted, _ = self.outcome()
         assert report.findings == ()
         # Our senders use no transactions: every offset of the inputs is accounted for.
         assert sum(figures.gaps for figures in report.partitions.values()) == 0
+        assert oracle.differing(log.tenants, wanted) == {}
+        self._check_tables(log)
+        return log
 
     def _check_tables(self, log: oracle.Log) -> None:
         tenants, wallets = oracle.tabled(self.urls.owner)
         assert oracle.differing(tenants, log.tenants) == {}
         assert wallets == {name: wallet.figures for name, wallet in log.wallets.items()}
         migrate(self.urls.owner, schema="beside")
-        for number in range(PARTITIONS):
+        for number in range(self.partitions):
             events = [
                 Logged(record.offset(), wallet_events.decode(record.value() or b"")[0])
                 for record in read_to_end(self.kafka, WALLET_EVENTS.name, number)
