@@ -314,7 +314,7 @@ class Wallet(BaseAggregate[str]):
             amount_micros = price.amount_micros
             # Nearly always the lots hold enough beside the holds; only else the reach matters.
             if amount_micros > self.funds_micros - self.held_micros:
-                own_hold_micros = self.holds[usage.hold_id] if ends_hold else 0
+                own_hold_micros = self.holds[usage.hold_id] if usage.hold_id and ends_hold else 0
                 amount_micros = min(amount_micros, max(0, self.available_micros) + own_hold_micros)
             draws, credit_micros = self._draw(amount_micros)
         # Most events are charges: their envelope is written out, which is faster than `_next`.

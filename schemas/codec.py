@@ -84,9 +84,15 @@ class TopicCodec(Generic[T]):
 
     def decode(self, value: bytes) -> T:
         """The object a value stands for; raises `Malformed` or `UnknownSchema`."""
-        decoder = self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self._topic)
-        decoded: T = decoder(value, PREFIX_SIZE)
+        decoded: T = self.decoder(value)(value, PREFIX_SIZE)
         return decoded
+
+    def decoder(self, value: bytes) -> Callable[[bytes, int], T]:
+        """What reads this value, and others of its prefix, from the index their payload starts at.
+
+        Raises `Malformed` or `UnknownSchema`.
+        """
+        return self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self._topic)
 
 
 class EncodeEvent(Protocol):

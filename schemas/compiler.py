@@ -45,6 +45,9 @@ REPEATED_NUMBERS: Final = frozenset(("recorded_at_ms", "amount_micros", "price_m
 SHARED_ARRAYS: Final = ("lines",)
 """Arrays that many values hold as one and the same tuple: what a card prices alike."""
 
+HEAD_FIELDS_MIN: Final = 4
+"""How many fields at the beginning make it worth while to cut them at once."""
+
 _INT_MAX: Final = 2**31
 
 
@@ -172,6 +175,7 @@ class _DecoderSource(_Source):
         super().__init__(schema, types)
         self.renamed = renamed
         self.beside = beside
+        self.runs: dict[str, str] = {}
 
     def compile(self) -> Decoder:
         record = self.resolve(self.schema)
@@ -179,7 +183,7 @@ class _DecoderSource(_Source):
         values: dict[str, str] = {}
         self.add(0, "def decode(d, p):", "    try:", "        end = len(d)")
         aside = ""
-        for field, var in self._read_fields(2, record):
+        for field, var in self._read_record(2, record):
             if field["name"] == BODY:
                 self._body(2, field["type"], values, aside)
                 break
@@ -223,23 +227,97 @@ class _DecoderSource(_Source):
 
     def _record(self, depth: int, record: Node, values: dict[str, str]) -> str:
         cls = self.enter(record)
-        for field, var in self._read_fields(depth, record):
+        for field, var in self._read_fields(depth, record["fields"]):
             values[field["name"]] = var
         self.leave()
         return self._make(cls, values)
 
-    def _read_fields(self, depth: int, record: Node) -> Iterator[tuple[Node, str]]:
+    def _read_record(self, depth: int, record: Node) -> Iterator[tuple[Node, str]]:
+        """Add lines that read the outermost record's fields, its head at once where possible."""
+        fields: list[Node] = record["fields"]
+        head = [field for run in takewhile(self._may_be_cut, self._runs(fields)) for field in run]
+        if len(head) < HEAD_FIELDS_MIN:
+            yield from self._read_fields(depth, fields)
+        else:
+            yield from self._read_head(depth, head)
+            yield from self._read_fields(depth, fields[len(head) :])
+
+    def _read_fields(self, depth: int, fields: list[Node]) -> Iterator[tuple[Node, str]]:
         """Add lines that read the fields up to the body; each with the variable that holds it."""
-        fields: list[Node] = list(record["fields"])
-        while fields:
-            run = list(takewhile(self._may_repeat, fields))
+        for run in self._runs(fields):
             if len(run) > 1:
                 yield from self._read_run(depth, run)
-                del fields[: len(run)]
             else:
-                field = fields.pop(0)
+                [field] = run
                 is_body = field["name"] == BODY
                 yield field, "" if is_body else self._read(depth, field["type"], field["name"])
+
+    def _runs(self, fields: list[Node]) -> Iterator[list[Node]]:
+        """The fields in their order: those that come again together, and the others alone."""
+        while fields:
+            size = len(list(takewhile(self._may_repeat, fields))) or 1
+            yield fields[:size]
+            fields = fields[size:]
+
+    def _may_be_cut(self, run: list[Node]) -> bool:
+        """Whether the field or fields often have the same size."""
+        return len(run) > 1 or self._is_string(run[0]) or _is_time(run[0]["type"])
+
+    def _is_string(self, field: Node) -> bool:
+        return kind_of(self.resolve(field["type"])) == "string"
+
+    def _read_head(self, depth: int, head: list[Node]) -> list[tuple[Node, str]]:
+        """Fields that stand where they stood in an earlier value of this length: cut at once.
+
+        What was cut is looked at, and what does not fit the layout is read one by one.
+        """
+        lines, self.lines = self.lines, []
+        fields = list(self._read_fields(depth + 1, head))
+        one_by_one, self.lines = self.lines, lines
+        variables = {field["name"]: var for field, var in fields}
+        head_kinds: list[str] = []
+        sizes, cuts, conditions, assigned = list[str](), list[str](), list[str](), list[str]()
+        for number, run in enumerate(self._runs(head)):
+            name = run[0]["name"]
+            var, beside, piece = variables[name], f"a{number}", f"b{number}"
+            if len(run) > 1:
+                head_kinds.append("".join(map(self._kind_in_run, run)))
+                cuts.append(piece)
+                names = ", ".join(variables[field["name"]] for field in run)
+                assigned.append(f"{names} = {self.runs[name]}[{piece}]")
+            elif self._is_string(run[0]):
+                head_kinds.append(primitives.TEXT_ALONE)
+                sizes.append(f"c{number}")
+                cuts += [beside, piece]
+                conditions.append(f"{beside} == c{number}")
+                read = f"TEXTS_READ[{piece}]" if name in REPEATED_TEXTS else f"{piece}.decode()"
+                assigned.append(f"{var} = {read}")
+            else:
+                head_kinds.append(primitives.TIME_ALONE)
+                cuts += [beside, piece]
+                conditions.append(f"{beside} & 0x8081 == 0x8080")
+                low = f"(({beside} & 255) >> 1) + ({beside} >> 8 << 6)"
+                assigned.append(f"{var} = SECONDS_READ[{piece}] + {low}")
+        layouts = self.constant("L", primitives.Layouts(head_kinds))
+        self.add(depth, "try:")
+        self.add(
+            depth + 1, f"{', '.join(['cut', 'size_of_head', *sizes])} = {layouts}.known[end - p]"
+        )
+        self.add(depth + 1, f"{', '.join(cuts)} = cut(d, p)")
+        self.add(depth + 1, f"is_read = {' and '.join(conditions)}")
+        self.add(depth + 1, "if is_read:")
+        self.add(depth + 2, *assigned, "p += size_of_head")
+        self.add(depth, "except KeyError: is_read = False")
+        self.add(depth, "if not is_read:", "    start = p")
+        self.lines += one_by_one
+        self.add(depth + 1, f"{layouts}.learn(d, start)")
+        return fields
+
+    def _kind_in_run(self, field: Node) -> str:
+        if self._is_string(field):
+            return primitives.TEXT
+        is_optional = kind_of(self.resolve(field["type"])) == "union"
+        return primitives.OPTIONAL if is_optional else primitives.ONE_BYTE
 
     def _may_repeat(self, field: Node) -> bool:
         kind = kind_of(self.resolve(field["type"]))
@@ -252,7 +330,7 @@ class _DecoderSource(_Source):
 
         The guess where they end need not be right: the same bytes are always read alike.
         """
-        known = self.constant("R", primitives.Runs())
+        known = self.runs[run[0]["name"]] = self.constant("R", dict[bytes, tuple[Any, ...]]())
         self.add(depth, "q = p")
         for field in run:
             is_text = kind_of(self.resolve(field["type"])) == "string"
@@ -260,7 +338,7 @@ class _DecoderSource(_Source):
         self.add(depth, f"if (r := {known}.get(d[p:q])) is None:", "    a = p")
         variables = [self._read(depth + 1, field["type"], field["name"]) for field in run]
         names = ", ".join(variables)
-        self.add(depth + 1, f"{known}.keep(d[a:p], ({names}))")
+        self.add(depth + 1, f"keep_run({known}, d[a:p], ({names}))")
         self.add(depth, "else:", f"    {names} = r", "    p = q")
         return zip(run, variables, strict=True)
 

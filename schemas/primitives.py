@@ -1,6 +1,7 @@
 """What generated codecs are made of: Avro's numbers and strings, and every reason to refuse."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import Any, Final
 
 from ledger.errors import UnreadableInput
@@ -14,6 +15,7 @@ _SHIFT_MAX: Final = 63
 _TIME_SIZE: Final = 6
 _REMEMBERED_MAX: Final = 65_536
 _REMEMBERED_LENGTH_MAX: Final = 128
+_LAYOUTS_MAX: Final = 1_024
 
 
 class Malformed(UnreadableInput):
@@ -166,15 +168,64 @@ class _Written(dict[int, bytes]):
         return written
 
 
-class Runs(dict[bytes, tuple[Any, ...]]):
-    """The values of fields that stand side by side, by their bytes."""
+def keep_run(known: dict[bytes, tuple[Any, ...]], written: bytes, values: tuple[Any, ...]) -> None:
+    """Remember what fields that stand side by side were read as."""
+    if len(written) <= 2 * _REMEMBERED_LENGTH_MAX:
+        if len(known) >= _REMEMBERED_MAX:
+            known.clear()
+        known[written] = values
 
-    def keep(self, written: bytes, values: tuple[Any, ...]) -> None:
-        """Remember what they were read as."""
-        if len(written) <= 2 * _REMEMBERED_LENGTH_MAX:
-            if len(self) >= _REMEMBERED_MAX:
-                self.clear()
-            self[written] = values
+
+TEXT, OPTIONAL, ONE_BYTE = "to1"
+"""Fields within a run."""
+
+TEXT_ALONE, TIME_ALONE = "TM"
+"""Fields outside of runs."""
+
+
+class Layouts:
+    """Where the first fields of a value stand, by its length: a guess, from one that was read.
+
+    Each is the function that cuts them, how many bytes it cuts, and the bytes that must stand
+    before the texts outside of runs.
+    """
+
+    def __init__(self, head: Sequence[str]) -> None:
+        """`head` has a letter for each field outside of runs, and a word for each run."""
+        self.known: dict[int, tuple[Any, ...]] = {}
+        self._head = head
+
+    def learn(self, d: bytes, start: int) -> None:
+        """Remember where the fields of this value stand, if that is simple and new."""
+        if len(d) - start in self.known:
+            return
+        p, cuts = start, "<"
+        before_texts: list[int] = []
+        for kinds in self._head:
+            began = p
+            for kind in kinds:
+                is_text = kind in (TEXT, TEXT_ALONE)
+                size = _TIME_SIZE if kind == TIME_ALONE else 1 + (d[p] >> 1 if is_text else 0)
+                *others, last = d[p : p + (size if kind == TIME_ALONE else 1)]
+                if (
+                    last > 127
+                    or any(other < 128 for other in others)
+                    or (kind == OPTIONAL and last)
+                ):
+                    return
+                p += size
+            if kinds == TEXT_ALONE:
+                before_texts.append(d[began])
+                cuts += f"B{p - began - 1}s"
+            else:
+                cuts += f"H{p - began - 2}s" if kinds == TIME_ALONE else f"{p - began}s"
+        if p > len(d):
+            # The value is cut short, which shows only at its end.
+            return
+        if len(self.known) >= _LAYOUTS_MAX:
+            self.known.clear()
+        cut = Struct(cuts)
+        self.known[len(d) - start] = (cut.unpack_from, cut.size, *before_texts)
 
 
 class Kept(dict[int, tuple[object, bytes]]):

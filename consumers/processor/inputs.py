@@ -1,6 +1,6 @@
 """From records to inputs: what cannot be read or stands in the wrong place is set aside."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from eventlog.logic import Claim
@@ -10,8 +10,9 @@ from eventlog.settings import GENERATION
 from ledger.commands import Command, Tick
 from ledger.decide import Input, SetAside, Unreadable
 from ledger.errors import UnreadableInput
-from ledger.usage import TIME_MS_MAX, is_id
+from ledger.usage import TIME_MS_MAX, CallUsage, is_id
 from schemas import codec
+from schemas.codec import PREFIX_SIZE
 from schemas.primitives import Malformed
 
 USAGE_CALLS: Final = "usage.calls"
@@ -47,31 +48,39 @@ class Reader:
         """
         inputs: list[Input] = []
         payloads: dict[int, bytes] = {}
-        decode_call, own_tenants = codec.calls.decode, self._own_tenants
+        own_tenants, content_hash_of = self._own_tenants, codec.content_hash
+        topic, stem, is_usage = "", "", False
+        decode: Callable[[bytes, int], CallUsage] | None = None
+        prefix, is_embeddable = b"", False
         for record in records:
-            topic = record.topic()
-            stem = f"{self._stems[topic]}{record.offset()}"
+            # What a run of records shares is looked up once.
+            if record.topic() != topic:
+                topic = record.topic()
+                stem, is_usage = self._stems[topic], self._logical[topic] == USAGE_CALLS
+            event_id_stem = f"{stem}{record.offset()}"
             appended_at_ms = record.timestamp()[1]
             value = record.value()
             try:
                 if value is None:
                     raise Malformed("the record has no value")
-                payload = codec.payload_of(value)
-                content_hash = codec.content_hash(payload)
-                if self._logical[topic] == USAGE_CALLS:
-                    usage = decode_call(value)
-                    if record.key() != own_tenants.get(usage.tenant_id):
-                        self._check_place(record.key(), usage.tenant_id)
-                    if codec.is_embeddable(value):
-                        payloads[id(usage)] = payload
-                    inputs.append(Input(stem, appended_at_ms, content_hash, usage))
-                else:
-                    inputs.append(
-                        Input(stem, appended_at_ms, content_hash, *self._command(record, value))
-                    )
+                payload = value[PREFIX_SIZE:]
+                content_hash = content_hash_of(payload)
+                if not is_usage:
+                    asked = self._command(record, value)
+                    inputs.append(Input(event_id_stem, appended_at_ms, content_hash, *asked))
+                    continue
+                if decode is None or value[:PREFIX_SIZE] != prefix:
+                    decode, is_embeddable = codec.calls.decoder(value), codec.is_embeddable(value)
+                    prefix = value[:PREFIX_SIZE]
+                usage = decode(value, PREFIX_SIZE)
+                if record.key() != own_tenants.get(usage.tenant_id):
+                    self._check_place(record.key(), usage.tenant_id)
+                if is_embeddable:
+                    payloads[id(usage)] = payload
+                inputs.append(Input(event_id_stem, appended_at_ms, content_hash, usage))
             except UnreadableInput as error:
                 unreadable = Unreadable(error.code, str(error))
-                inputs.append(Input(stem, appended_at_ms, b"", unreadable))
+                inputs.append(Input(event_id_stem, appended_at_ms, b"", unreadable))
         return inputs, payloads
 
     def _command(self, record: InputRecord, value: bytes) -> tuple[Command, int | None, int | None]:

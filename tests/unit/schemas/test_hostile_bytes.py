@@ -238,6 +238,24 @@ def test_random_bytes_are_read_as_fastavro_reads_them_or_refused(topic: str, noi
     read_or_refuse(topic, avro.PREFIXES[topic] + noise)
 
 
+NOW = bytes.fromhex("8080aaf0fd66")
+"""A time of these years, as most values have them."""
+
+
+@given(st.lists(st.permutations(range(1, 6)), min_size=2, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_values_of_one_length_are_read_whatever_their_texts_lengths(
+    lengths: list[list[int]],
+) -> None:
+    names = ("event_id", "tenant_id", "project_id", "call_id", "scenario_id")
+    for of_texts in lengths:
+        texts = {n: string(n[0] * size) for n, size in zip(names, of_texts, strict=True)}
+        value = usage_with(**texts, started_at=NOW, ended_at=NOW)
+        read = avro.decode("usage.calls", value)
+        assert [len(getattr(read, name)) for name in names] == of_texts
+        assert avro.plain("usage.calls", read) == avro.read("usage.calls", value)
+
+
 @pytest.mark.parametrize(("topic", "value"), CASES)
 def test_every_single_byte_changed_is_read_alike_or_refused(topic: str, value: bytes) -> None:
     for at in range(5, len(value)):
