@@ -307,7 +307,8 @@ class CallCharged(UsageEvent, frozen=True, gc=False):
         if ends_hold or usage.project_id not in wallet.projects_with_usage:
             wallet.note_usage(usage, ends_hold=ends_hold)
         if not self.is_simulated:
-            arrears_micros = self.amount_micros - wallet.take(self.draws, self.credit_micros)
+            paid_micros = wallet.take(self.draws, self.credit_micros)
+            arrears_micros = self.amount_micros - paid_micros
             if arrears_micros:
                 wallet.owe(self.event_id, arrears_micros)
 

@@ -5,7 +5,14 @@ from typing import Final
 import msgspec
 
 from ledger.money import MICROS_PER_CENT
-from ledger.usage import CallOutcome, CallUsage, Tier, call_outcome, overage_minutes
+from ledger.usage import (
+    INCLUDED_MS,
+    CallOutcome,
+    CallUsage,
+    Tier,
+    call_outcome,
+    overage_minutes,
+)
 
 DEFAULT_CARD_ID: Final = "default"
 PER_CALL: Final = "call"
@@ -54,7 +61,10 @@ class RateCard:
 
     def price_call(self, usage: CallUsage) -> CallPrice | None:
         """The price of a completed call; None if the card lacks a line it needs."""
-        overage = overage_minutes(usage.duration_ms, usage.duration_cap_ms)
+        duration_ms = usage.duration_ms
+        # Most calls are short.
+        is_longer = duration_ms > INCLUDED_MS
+        overage = overage_minutes(duration_ms, usage.duration_cap_ms) if is_longer else 0
         key = (usage.tier, call_outcome(usage), overage)
         try:
             return self._call_prices[key]

@@ -11,6 +11,8 @@ INCLUDED_MS: Final = 300_000
 MINUTE_MS: Final = 60_000
 ID_LENGTH_MAX: Final = 64
 DURATION_CAP_MS_MAX: Final = 24 * 60 * MINUTE_MS
+IDS_REMEMBERED_MAX: Final = 65_536
+"""Of tenants, projects and scenarios, whatever strangers send."""
 TIME_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: common readers of Avro cannot show a later time."""
 
@@ -83,18 +85,35 @@ def is_id(text: str) -> bool:
     return 0 < len(text) <= ID_LENGTH_MAX and text.isprintable()
 
 
+class _Ids(set[str]):
+    """Texts that were found to be ids: most come again, and are then found here."""
+
+    def admit(self, *texts: str) -> bool:
+        """Whether all are ids; remembers them."""
+        if not all(map(is_id, texts)):
+            return False
+        if len(self) >= IDS_REMEMBERED_MAX:
+            self.clear()
+        self.update(texts)
+        return True
+
+
+_ids: Final = _Ids()
+
+
 def fault_in_call(usage: CallUsage) -> str | None:
     """What is outside the contract of `usage.calls`, as a sentence; None if nothing is."""
-    # Every input comes here: one look at all its ids, and a closer one only if that fails.
-    event_id, tenant_id, project_id = usage.event_id, usage.tenant_id, usage.project_id
-    call_id, scenario_id = usage.call_id, usage.scenario_id
+    # Every input comes here: one look at its own two ids, and at whether the others are known.
+    event_id, call_id, ids = usage.event_id, usage.call_id, _ids
+    tenant_id, project_id, scenario_id = usage.tenant_id, usage.project_id, usage.scenario_id
     if not (
         0 < len(event_id) <= ID_LENGTH_MAX
-        and 0 < len(tenant_id) <= ID_LENGTH_MAX
-        and 0 < len(project_id) <= ID_LENGTH_MAX
         and 0 < len(call_id) <= ID_LENGTH_MAX
-        and 0 < len(scenario_id) <= ID_LENGTH_MAX
-        and f"{event_id}{tenant_id}{project_id}{call_id}{scenario_id}".isprintable()
+        and f"{event_id}{call_id}".isprintable()
+        and (
+            (tenant_id in ids and project_id in ids and scenario_id in ids)
+            or ids.admit(tenant_id, project_id, scenario_id)
+        )
     ):
         return _fault_in_ids(usage)
     if usage.hold_id is not None and not is_id(usage.hold_id):

@@ -512,14 +512,15 @@ class Wallet(BaseAggregate[str]):
         """Choose what pays: lots in their order, then credit. The caller has checked the reach."""
         if amount_micros == 0:
             return (), 0
-        draws: list[Draw] = []
+        draws: list[Draw] | None = None
         for lot_id, left_micros in self.unspent.items():
             if left_micros >= amount_micros:
-                last = (Draw(lot_id, amount_micros),)
-                return (*draws, *last) if draws else last, 0
+                last = Draw(lot_id, amount_micros)
+                return (*draws, last) if draws else (last,), 0
+            draws = draws or []
             draws.append(Draw(lot_id, left_micros))
             amount_micros -= left_micros
-        return tuple(draws), amount_micros
+        return tuple(draws or ()), amount_micros
 
     def _portions(self, reach_micros: int) -> Iterator[done.ArrearsPortion]:
         for charge_event_id, owed_micros in islice(self.arrears.items(), PORTIONS_PER_EVENT_MAX):
