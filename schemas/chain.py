@@ -7,7 +7,7 @@ holds the hash of its batch, so that a wallet dropped whole, or a cut tail, is s
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
-from ledger.events import CallCharged, Event, UsageEvent
+from ledger.events import Event, UsageEvent
 from schemas.codec import wallet_events
 
 
@@ -43,17 +43,15 @@ class Chains:
         """
         values: list[bytes] = []
         hashes: list[bytes] = []
-        encode, add_value, add_hash = wallet_events.encode, values.append, hashes.append
+        encode = wallet_events.encode
         for event in events:
             tenant_id = event.originator_id
             prev = batch_heads.get(tenant_id) or self.head(tenant_id)
-            # Nearly every event is a charge, whose type is soon told.
-            is_of_usage = type(event) is CallCharged or isinstance(event, UsageEvent)
-            payload = payloads.get(id(event.usage)) if is_of_usage else None
+            payload = payloads.get(id(event.usage)) if isinstance(event, UsageEvent) else None
             value = encode(event, prev, payload)
             batch_heads[tenant_id] = value_hash = sha256(value).digest()
-            add_value(value)
-            add_hash(value_hash)
+            values.append(value)
+            hashes.append(value_hash)
         return values, hashes
 
     def advance(self, batch_heads: dict[str, bytes]) -> None:
