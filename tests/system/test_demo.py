@@ -43,8 +43,8 @@ def poison_is_set_aside_byte_for_byte(world: World) -> None:
         assert letter.source_appended_at_ms == source.appended_at_ms
     assert sorted(map(_reason, letters)) == [
         ("invalid", "started_at must not be negative or after ended_at"),
-        ("malformed", "a length is negative or reaches beyond the value"),
         ("malformed", "the value does not begin with a zero byte and a four-byte schema id"),
+        ("malformed", "the value ends too early"),
         ("unknown_schema", "schema id 1 is not one of usage.calls's"),
         ("wrong_key", "the record's key is b'someone-else'"),
     ]
