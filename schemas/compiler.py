@@ -10,7 +10,6 @@ whose types also hold the fields around it. Anything else, recursion too, is ref
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from enum import Enum
 from inspect import Parameter, signature
 from itertools import takewhile
 from typing import Any, Final, cast
@@ -18,13 +17,18 @@ from typing import Any, Final, cast
 import msgspec
 
 from schemas import primitives
-from schemas.layout import Node, kind_of, logical_type_of
+from schemas.layout import Node, kind_of
 from schemas.primitives import Malformed
+from schemas.source import Source, Types, UnsupportedSchema, is_time
 
-__all__ = ["Decoder", "Encoder", "Malformed", "compile_decoder", "compile_encoder"]
-
-Types = Mapping[str, type]
-"""The core's type for each Avro record and enum, by the Avro name."""
+__all__ = [
+    "Decoder",
+    "Encoder",
+    "Malformed",
+    "UnsupportedSchema",
+    "compile_decoder",
+    "compile_encoder",
+]
 
 Decoder = Callable[[bytes, int], Any]
 """From a value and the index its payload starts at, to an object of the core."""
@@ -78,91 +82,7 @@ def compile_encoder(
     return _EncoderSource(schema, types, prefix, renamed or {}, beside, spliced).compile()
 
 
-class UnsupportedSchema(TypeError):
-    """The schema uses something outside the supported part of Avro, or misses a type."""
-
-
-class _Source:
-    """Lines of a Python module in the making, and the names it refers to."""
-
-    def __init__(self, schema: Node, types: Types) -> None:
-        self.schema = schema
-        self.types = types
-        self.named: dict[str, Node] = {}
-        self.open_records: list[str] = []
-        self.lines: list[str] = []
-        self.globals: dict[str, object] = dict(vars(primitives))
-        self._count = 0
-
-    def name(self, stem: str) -> str:
-        self._count += 1
-        return f"{stem}{self._count}"
-
-    def constant(self, stem: str, value: object) -> str:
-        name = self.name(stem)
-        self.globals[name] = value
-        return name
-
-    def add(self, depth: int, *lines: str) -> None:
-        self.lines += ["    " * depth + line for line in lines]
-
-    def resolve(self, node: Node) -> Node:
-        """The definition behind a name; primitives as they are."""
-        kind = kind_of(node)
-        if kind in ("record", "enum", "fixed"):
-            self.named[node["name"]] = node
-        if kind in ("record", "enum", "fixed", "array", "union"):
-            return node
-        return self.named.get(kind, kind)
-
-    def enter(self, record: Node) -> type:
-        """The core's type of a record, which must not be open already."""
-        if record["name"] in self.open_records:
-            raise UnsupportedSchema(f"{record['name']} contains itself")
-        self.open_records.append(record["name"])
-        return self.type_of(record["name"])
-
-    def leave(self) -> None:
-        self.open_records.pop()
-
-    def type_of(self, name: str) -> type:
-        try:
-            return self.types[name]
-        except KeyError:
-            raise UnsupportedSchema(f"no type is given for {name}") from None
-
-    def members(self, enum: Node) -> list[Enum]:
-        cls = cast("type[Enum]", self.type_of(enum["name"]))
-        return [cls[symbol] for symbol in enum["symbols"]]
-
-    def item_of(self, array: Node) -> Node:
-        item = self.resolve(array["items"])
-        if not self._takes_space(item):
-            raise UnsupportedSchema("an array of items that may be empty")
-        return item
-
-    def _takes_space(self, node: Node, seen: tuple[str, ...] = ()) -> bool:
-        """Whether every value of that schema has at least one byte."""
-        node = self.resolve(node)
-        kind = kind_of(node)
-        if kind == "record" and node["name"] not in seen:
-            seen = (*seen, node["name"])
-            return any(self._takes_space(field["type"], seen) for field in node["fields"])
-        return kind != "record" and kind != "null" and (kind != "fixed" or node["size"] > 0)
-
-    def optional(self, union: Node) -> Node:
-        """What a union holds beside null, the only kind of union there is but for the body's."""
-        if len(union) != 2 or union[0] != "null":
-            raise UnsupportedSchema('a union other than ["null", x]')
-        return union[1]
-
-    def build(self, entry: str) -> Callable[..., Any]:
-        code = compile("\n".join(self.lines), f"<codec of {self.schema.get('name')}>", "exec")
-        exec(code, self.globals)  # noqa: S102 - the source is made from our own schemas
-        return cast("Callable[..., Any]", self.globals[entry])
-
-
-class _DecoderSource(_Source):
+class _DecoderSource(Source):
     """Generated code keeps the value in `d`, the index in `p` and the value's end in `end`.
 
     Short numbers, lengths and times are read on the spot, everything else by a function. A length
@@ -261,7 +181,7 @@ class _DecoderSource(_Source):
 
     def _may_be_cut(self, run: list[Node]) -> bool:
         """Whether the field or fields often have the same size."""
-        return len(run) > 1 or self._is_string(run[0]) or _is_time(run[0]["type"])
+        return len(run) > 1 or self._is_string(run[0]) or is_time(run[0]["type"])
 
     def _is_string(self, field: Node) -> bool:
         return kind_of(self.resolve(field["type"])) == "string"
@@ -362,13 +282,13 @@ class _DecoderSource(_Source):
 
     def _read(self, depth: int, node: Node, name: str) -> str:
         """Add lines that read a value of that schema; the variable that holds it."""
-        is_time = _is_time(node)
+        is_time_node = is_time(node)
         node = self.resolve(node)
         kind = kind_of(node)
         if kind == "union":
             return self._optional(depth, node, name)
         if kind == "long":
-            return self._time(depth) if is_time else self._long(depth)
+            return self._time(depth) if is_time_node else self._long(depth)
         if kind == "int":
             var = self._long(depth)
             self.add(depth, f"if not -{_INT_MAX} <= {var} < {_INT_MAX}: raise out_of_range({var})")
@@ -477,7 +397,7 @@ class _DecoderSource(_Source):
         return var
 
 
-class _EncoderSource(_Source):
+class _EncoderSource(Source):
     """Generated code joins, in one expression, the parts that a value's fields are written as."""
 
     def __init__(
@@ -541,7 +461,7 @@ class _EncoderSource(_Source):
 
     def _parts(self, node: Node, value: str, name: str) -> list[str]:
         """Expressions that a value of that schema is written as; `value` is one that holds it."""
-        is_time = _is_time(node)
+        is_time_node = is_time(node)
         node = self.resolve(node)
         kind = kind_of(node)
         if kind == "union":
@@ -549,7 +469,7 @@ class _EncoderSource(_Source):
             return [rf"(b'\0' if {value} is None else b'\2' + {other})"]
         if kind == "long" and name in REPEATED_NUMBERS:
             return [f"NUMBERS[{value}]"]
-        if kind == "long" and is_time:
+        if kind == "long" and is_time_node:
             return [
                 f"(MORE[n & 127] if (n := {value} << 1) >= {1 << 14} else long(n >> 1))",
                 f"(MORE[n >> 7 & 127] if n >= {1 << 14} else b'')",
@@ -597,7 +517,3 @@ class _EncoderSource(_Source):
 
 
 _SHORT: Final = len(primitives.SHORT) // 2
-
-
-def _is_time(node: Node) -> bool:
-    return logical_type_of(node) == "timestamp-millis"
