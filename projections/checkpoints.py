@@ -24,7 +24,7 @@ class LogIdentity(msgspec.Struct, frozen=True):
     topic_id: str
 
 
-class Checkpoint(msgspec.Struct, frozen=True):
+class Checkpoint(msgspec.Struct, frozen=True, array_like=True):
     """The next offset of a partition, and the log it belongs to."""
 
     model: str

@@ -1,10 +1,12 @@
 """The `holds` table: every hold that was asked for, and what became of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 import msgspec
+from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from ledger.errors import BrokenLog
 from ledger.events import (
@@ -20,8 +22,8 @@ from ledger.events import (
 from ledger.refusals import Refusal
 from ledger.usage import Tier
 from projections.database import Database
-from projections.logged import Logged
-from projections.rows import Table
+from projections.logged import Batch
+from projections.rows import Stage, Table, adding, listed
 
 Name = tuple[str, str]
 """A tenant and the id of a hold."""
@@ -37,7 +39,7 @@ class HoldState(StrEnum):
     REFUSED = "REFUSED"
 
 
-class Hold(msgspec.Struct, frozen=True, gc=False):
+class Hold(msgspec.Struct, gc=False, array_like=True):
     """One answer to a request for a hold; `sequence` is its event's place in the wallet.
 
     `amount_micros` is what it set aside, or would have if it was refused (None without a price).
@@ -60,7 +62,28 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     usage_event_id: str | None = None
 
 
-TABLE: Final = Table("holds", Hold, key=["tenant_id", "sequence"])
+class Ended(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What the end of a hold changes in its row."""
+
+    tenant_id: str
+    sequence: int
+    state: HoldState
+    ended_at_ms: int
+    usage_event_id: str | None
+
+
+TABLE: Final = Table("holds", Hold)
+STAGE: Final = adding(TABLE)
+ENDED_STAGE: Final = Stage(
+    "staged_hold_ends",
+    Ended,
+    sql.SQL("SELECT {} FROM holds").format(listed(Ended.__struct_fields__)),
+    sql.SQL(
+        "UPDATE holds SET state = ended.state, ended_at_ms = ended.ended_at_ms,"
+        " usage_event_id = ended.usage_event_id FROM staged_hold_ends AS ended"
+        " WHERE holds.tenant_id = ended.tenant_id AND holds.sequence = ended.sequence"
+    ),
+)
 
 
 # ── Queries ──
@@ -107,57 +130,103 @@ def open_page(database: Database, tenant_id: str, limit: int = 50) -> list[Hold]
 # ── Fold ──
 
 
+Open = tuple[int, int]
+"""What the end of a hold has to know of it: its sequence, and the amount set aside."""
+
+
 class Folded(NamedTuple):
-    """The rows that changed, and what the event at each offset gave back."""
+    """What a batch makes of holds: new rows, and what changes in those of holds placed before it.
 
-    rows: list[Hold]
-    released: dict[int, int]
+    `placed` has the new holds by name, `ended` the changes.
+    """
 
-
-def load(database: Database, batch: Iterable[Logged]) -> dict[Name, Hold]:
-    """The open holds that the batch ends, as far as they were placed before it."""
-    ended = {name for item in batch if (name := ended_by(item.event)) is not None}
-    if not ended:
-        return {}
-    found = TABLE.select(
-        database,
-        "JOIN unnest(%s::text[], %s::text[]) AS ended (tenant, id)"
-        " ON tenant_id = tenant AND hold_id = id WHERE state = 'OPEN'",
-        [[tenant_id for tenant_id, _ in ended], [hold_id for _, hold_id in ended]],
-    )
-    return {(hold.tenant_id, hold.hold_id): hold for hold in found}
+    answered: list[Hold]
+    placed: dict[Name, Hold]
+    ended: dict[Name, Ended]
 
 
-def fold(batch: Iterable[Logged], open_before: Mapping[Name, Hold]) -> Folded:
-    """What the batch makes of holds. Raises `BrokenLog` where it ends one that is not open."""
-    changed: dict[tuple[str, int], Hold] = {}
-    still_open = dict(open_before)
+def nothing() -> Folded:
+    """To begin with."""
+    return Folded([], {}, {})
+
+
+def concerns(event: Event) -> bool:
+    """Whether the event may place, refuse or end a hold."""
+    return type(event) is not CallCharged or event.ends_hold
+
+
+def open_before(database: Database, names: set[Name], uncommitted: Folded) -> dict[Name, Open]:
+    """Those holds among `names` that are open, or will be once a batch is written."""
+    found: dict[Name, Open] = {}
+    asked: list[Name] = []
+    for name in names:
+        hold = uncommitted.placed.get(name)
+        if hold is None:
+            if name not in uncommitted.ended:
+                asked.append(name)
+        elif hold.state is HoldState.OPEN:
+            found[name] = hold.sequence, hold.amount_micros or 0
+    if asked:
+        # As JSON, and as numbers in binary: both cost Python the least. The offset keeps the
+        # planner from turning the join round: it thinks that few holds are open.
+        rows = database.execute(
+            "SELECT number, sequence, amount_micros FROM jsonb_array_elements(%s)"
+            " WITH ORDINALITY AS ended (name, number), LATERAL ("
+            "SELECT sequence, amount_micros FROM holds WHERE tenant_id = name ->> 0"
+            " AND hold_id = name ->> 1 AND state = 'OPEN' OFFSET 0) AS hold",
+            [Jsonb(asked, dumps=msgspec.json.encode)],
+            binary=True,
+        ).fetchall()
+        for number, sequence, amount_micros in rows:
+            found[asked[number - 1]] = sequence, amount_micros
+    return found
+
+
+def fold(
+    batch: Batch, holds: Folded, find: Callable[[set[Name]], Mapping[Name, Open]]
+) -> dict[int, int]:
+    """Place and end holds; what the event at each offset gave back.
+
+    `find` tells which holds were open before the batch. Raises `BrokenLog` where one ends that
+    is not open.
+    """
+    answered, placed, ended = holds
     released: dict[int, int] = {}
+    older: list[tuple[int, Event, Name]] = []
     for offset, event in batch:
-        if isinstance(event, HoldPlaced | HoldRefused):
+        if type(event) is HoldPlaced or type(event) is HoldRefused:
             hold = _answered(event)
-            changed[hold.tenant_id, hold.sequence] = hold
-            if hold.state is HoldState.OPEN:
-                still_open[hold.tenant_id, hold.hold_id] = hold
+            answered.append(hold)
+            if hold.state is not HoldState.REFUSED:
+                placed[hold.tenant_id, hold.hold_id] = hold
         elif (name := ended_by(event)) is not None:
-            hold = still_open.pop(name, None)
+            hold = placed.get(name)
             if hold is None:
-                raise BrokenLog(f"offset {offset}: {name[0]} has no open hold {name[1]}")
-            changed[hold.tenant_id, hold.sequence] = _ended(hold, event)
-            released[offset] = hold.amount_micros or 0
-    return Folded(list(changed.values()), released)
+                older.append((offset, event, name))
+            elif hold.state is HoldState.OPEN:
+                hold.state, hold.ended_at_ms, hold.usage_event_id = _end(event)
+                released[offset] = hold.amount_micros or 0
+            else:
+                raise _not_open(offset, name)
+    found = find({name for _, _, name in older})
+    for offset, event, name in older:
+        if name in ended or name not in found:
+            raise _not_open(offset, name)
+        sequence, released[offset] = found[name]
+        ended[name] = Ended(name[0], sequence, *_end(event))
+    return released
 
 
 def ended_by(event: Event) -> Name | None:
     """The hold that the event ends."""
-    match event:
-        case CallCharged() | InputHeldForReview() if event.ends_hold:
-            assert event.usage.hold_id is not None
-            return event.originator_id, event.usage.hold_id
-        case HoldVoided() | HoldExpired():
-            return event.originator_id, event.hold_id
-        case _:
+    if type(event) is CallCharged or type(event) is InputHeldForReview:
+        if not event.ends_hold:
             return None
+        assert event.usage.hold_id is not None
+        return event.originator_id, event.usage.hold_id
+    if type(event) is HoldVoided or type(event) is HoldExpired:
+        return event.originator_id, event.hold_id
+    return None
 
 
 def _answered(event: HoldPlaced | HoldRefused) -> Hold:
@@ -165,28 +234,29 @@ def _answered(event: HoldPlaced | HoldRefused) -> Hold:
     came_late = placed is not None and placed.means is HoldMeans.USAGE_CAME_FIRST
     state = HoldState.REFUSED if placed is None else HoldState.OPEN
     return Hold(
-        tenant_id=event.originator_id,
-        sequence=event.originator_version,
-        hold_id=event.hold_id,
-        project_id=event.project_id,
-        tier=event.tier,
-        duration_cap_ms=event.duration_cap_ms,
-        state=HoldState.CAPTURED if came_late else state,
-        means=placed and placed.means,
-        refusal=event.refusal if isinstance(event, HoldRefused) else None,
-        amount_micros=event.amount_micros,
-        recorded_at_ms=event.recorded_at_ms,
-        expires_at_ms=placed and placed.expires_at_ms,
-        ended_at_ms=event.recorded_at_ms if came_late else None,
+        event.originator_id,
+        event.originator_version,
+        event.hold_id,
+        event.project_id,
+        event.tier,
+        event.duration_cap_ms,
+        HoldState.CAPTURED if came_late else state,
+        placed and placed.means,
+        event.refusal if isinstance(event, HoldRefused) else None,
+        event.amount_micros,
+        event.recorded_at_ms,
+        placed and placed.expires_at_ms,
+        event.recorded_at_ms if came_late else None,
     )
 
 
-def _ended(hold: Hold, event: Event) -> Hold:
-    captured = isinstance(event, CallCharged | InputHeldForReview)
-    ended = HoldState.EXPIRED if isinstance(event, HoldExpired) else HoldState.VOIDED
-    return msgspec.structs.replace(
-        hold,
-        state=HoldState.CAPTURED if captured else ended,
-        ended_at_ms=event.recorded_at_ms,
-        usage_event_id=event.usage.event_id if captured else None,
-    )
+def _not_open(offset: int, name: Name) -> BrokenLog:
+    return BrokenLog(f"offset {offset}: {name[0]} has no open hold {name[1]}")
+
+
+def _end(event: Event) -> tuple[HoldState, int, str | None]:
+    """A row's state, when it ended, and the usage that captured it."""
+    if isinstance(event, CallCharged | InputHeldForReview):
+        return HoldState.CAPTURED, event.recorded_at_ms, event.usage.event_id
+    state = HoldState.EXPIRED if isinstance(event, HoldExpired) else HoldState.VOIDED
+    return state, event.recorded_at_ms, None

@@ -1,5 +1,6 @@
 """What a fold takes: events with their places in one partition of the log."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ledger.events import Event
@@ -17,3 +18,7 @@ class Logged(NamedTuple):
 
     offset: int
     event: Event
+
+
+Batch = Sequence[tuple[int, Event]]
+"""Events of one partition, in order, with their offsets: `Logged`, or pairs, which cost less."""

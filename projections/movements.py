@@ -1,18 +1,19 @@
 """The `movements` table: the history of every balance, with the balance after each movement."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast, get_args
 
 import msgspec
+from psycopg import sql
 
 from ledger import events as done
 from ledger.events import Event
 from ledger.rates import PricedLine
 from ledger.usage import CallOutcome, Tier
 from projections.database import Database
-from projections.logged import Logged, Place
-from projections.rows import Table
+from projections.logged import Batch, Place
+from projections.rows import Stage, Table, listed
 
 
 class MovementKind(StrEnum):
@@ -33,13 +34,7 @@ class Position(NamedTuple):
     line: int
 
 
-class Movement(msgspec.Struct, frozen=True, gc=False):
-    """One line of a tenant's history, in micro-dollars and UTC milliseconds.
-
-    `movement_micros` is what the balance changed by, 0 for a simulated charge. `amount_micros` is
-    what the line is about: of a charge its full price, of which `arrears_micros` stayed owed.
-    """
-
+class _Line(msgspec.Struct, frozen=True, gc=False, array_like=True):
     generation: str
     partition: int
     log_offset: int
@@ -66,6 +61,15 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
     outcome: CallOutcome | None = None
     card_id: str | None = None
     card_version: int | None = None
+
+
+class Movement(_Line, frozen=True, gc=False, array_like=True):
+    """One line of a tenant's history, in micro-dollars and UTC milliseconds.
+
+    `movement_micros` is what the balance changed by, 0 for a simulated charge. `amount_micros` is
+    what the line is about: of a charge its full price, of which `arrears_micros` stayed owed.
+    """
+
     lines: tuple[PricedLine, ...] | None = None
 
     @property
@@ -74,16 +78,29 @@ class Movement(msgspec.Struct, frozen=True, gc=False):
         return Position(self.recorded_at_ms, self.sequence, self.line)
 
 
-Moving = (
-    done.CallCharged
-    | done.ArrearsCollected
-    | done.TopUpSettled
-    | done.CreditGranted
-    | done.BalanceAdjusted
-)
-"""What moves a balance, or would have."""
+class Staged(_Line, frozen=True, gc=False, array_like=True):
+    """A movement on its way: `price` counts, from 1, the different priced lines of its batch."""
+
+    price: int | None = None
+
+
+Other = done.ArrearsCollected | done.TopUpSettled | done.CreditGranted | done.BalanceAdjusted
+"""What moves a balance, but for charges."""
+
+OTHERS: Final = frozenset(get_args(Other))
 
 TABLE: Final = Table("movements", Movement)
+STAGE: Final = Stage(
+    "staged_movements",
+    Staged,
+    sql.SQL("SELECT {}, NULL::integer AS price FROM movements").format(
+        listed(_Line.__struct_fields__)
+    ),
+    sql.SQL(
+        "INSERT INTO movements ({columns}, lines)"
+        " SELECT {columns}, (%s::jsonb[])[price] FROM staged_movements"
+    ).format(columns=listed(_Line.__struct_fields__)),
+)
 
 NEWEST: Final = Position(2**63 - 1, 2**63 - 1, 2**31 - 1)
 
@@ -117,25 +134,40 @@ def page(
 # ── Fold ──
 
 
-def fold(
-    place: Place, batch: Iterable[Logged], balances_before: Mapping[str, int]
-) -> list[Movement]:
-    """The batch's lines of history; a tenant without a balance before starts from nothing."""
-    balances = dict(balances_before)
-    rows: list[Movement] = []
+Prices = dict[tuple[PricedLine, ...], int]
+"""The different priced lines of a batch, counted from 1."""
+
+
+def fold(place: Place, batch: Batch, balances: dict[str, int], prices: Prices) -> list[Staged]:
+    """The lines of history, as `balances` and `prices` move on.
+
+    A tenant without a balance starts from nothing.
+    """
+    rows: list[Staged] = []
     for offset, event in batch:
-        if isinstance(event, Moving):
-            tenant_id = event.originator_id
-            lines = _lines(place, offset, event, balances.get(tenant_id, 0))
-            balances[tenant_id] = lines[-1].balance_after_micros
+        if type(event) is done.CallCharged:
+            price = prices.setdefault(event.lines, len(prices) + 1)
+            row = _charge(place, offset, event, balances.get(event.originator_id, 0), price)
+            rows.append(row)
+        elif type(event) in OTHERS:
+            other = cast(Other, event)
+            lines = _lines(place, offset, other, balances.get(event.originator_id, 0))
             rows += lines
+            row = lines[-1]
+        else:
+            continue
+        balances[row.tenant_id] = row.balance_after_micros
     return rows
 
 
-def _lines(place: Place, offset: int, event: Moving, balance_micros: int) -> list[Movement]:
+def write(database: Database, count: int, parts: Iterable[bytes], prices: Prices) -> None:
+    """Add so many rows, encoded by `csv`; a price that many share is sent once."""
+    texts = [msgspec.json.encode(lines).decode() for lines in prices]
+    STAGE.write(database, count, parts, [texts])
+
+
+def _lines(place: Place, offset: int, event: Other, balance_micros: int) -> list[Staged]:
     match event:
-        case done.CallCharged():
-            return [_charge(place, offset, event, balance_micros)]
         case done.ArrearsCollected():
             return list(_portions(place, offset, event, balance_micros))
         case done.TopUpSettled():
@@ -144,7 +176,7 @@ def _lines(place: Place, offset: int, event: Moving, balance_micros: int) -> lis
             kind, payment_id = MovementKind.GRANT, None
         case done.BalanceAdjusted():
             kind, payment_id = MovementKind.ADJUSTMENT, None
-    movement = Movement(
+    movement = Staged(
         *_envelope(place, offset, event),
         kind,
         event.amount_micros,
@@ -156,36 +188,51 @@ def _lines(place: Place, offset: int, event: Moving, balance_micros: int) -> lis
     return [movement]
 
 
-def _charge(place: Place, offset: int, event: done.CallCharged, balance_micros: int) -> Movement:
+def _charge(
+    place: Place, offset: int, event: done.CallCharged, balance_micros: int, price: int
+) -> Staged:
     usage = event.usage
     paid_micros = event.paid_micros
     amount_micros = event.amount_micros
-    return Movement(
-        *_envelope(place, offset, event),
+    # By position: most rows are made here.
+    return Staged(
+        place.generation,
+        place.partition,
+        offset,
+        event.originator_id,
+        event.originator_version,
+        event.event_id,
+        event.occurred_at_ms,
+        event.recorded_at_ms,
+        event.actor,
         MovementKind.CALL,
         -paid_micros,
         balance_micros - paid_micros,
         amount_micros,
-        arrears_micros=0 if event.is_simulated else amount_micros - paid_micros,
-        is_simulated=event.is_simulated,
-        usage_event_id=usage.event_id,
-        project_id=usage.project_id,
-        call_id=usage.call_id,
-        tier=usage.tier,
-        outcome=event.outcome,
-        card_id=event.card_id,
-        card_version=event.card_version,
-        lines=event.lines,
+        0,
+        0 if event.is_simulated else amount_micros - paid_micros,
+        event.is_simulated,
+        None,
+        None,
+        usage.event_id,
+        None,
+        usage.project_id,
+        usage.call_id,
+        usage.tier,
+        event.outcome,
+        event.card_id,
+        event.card_version,
+        price,
     )
 
 
 def _portions(
     place: Place, offset: int, event: done.ArrearsCollected, balance_micros: int
-) -> Iterator[Movement]:
+) -> Iterator[Staged]:
     envelope = _envelope(place, offset, event)
     for line, portion in enumerate(event.portions):
         balance_micros -= portion.amount_micros
-        yield Movement(
+        yield Staged(
             *envelope,
             MovementKind.ARREARS_COLLECTED,
             -portion.amount_micros,

@@ -1,13 +1,17 @@
-"""The one way rows get into the read models: a batch of one partition's events, all or nothing."""
+"""The one way rows get into the read models: a batch of one partition's events, all or nothing.
 
-from collections.abc import Callable, Sequence
+A batch can be folded while the batch before it is still being written: what that one changed is
+known from its rows, and nobody else moves the rows of a partition without moving its checkpoint.
+"""
+
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
 from projections import checkpoints, holds, movements, projects, usage_daily, wallets
 from projections.database import Database
 from projections.days import DAY_MS, month_of
-from projections.logged import Logged, Place
+from projections.logged import Batch, Place
+from projections.rows import csv
 
 TABLES: Final = (
     wallets.TABLE,
@@ -17,84 +21,127 @@ TABLES: Final = (
     movements.TABLE,
 )
 
+STAGES: Final = (
+    wallets.STAGE,
+    projects.STAGE,
+    holds.STAGE,
+    holds.ENDED_STAGE,
+    usage_daily.STAGE,
+    movements.STAGE,
+)
 
-class Rows(NamedTuple):
-    """What a batch comes to, table by table."""
 
-    wallets: Sequence[wallets.Wallet]
-    projects: Sequence[projects.Project]
-    holds: Sequence[holds.Hold]
-    usage_daily: Sequence[usage_daily.UsageDay]
-    movements: Sequence[movements.Movement]
+def prefer_indexes(database: Database) -> None:
+    """Make every join of the session look its rows up: a large table is never read whole.
+
+    And plan each anew: what is best while tables are small is kept for ever otherwise.
+    """
+    database.prepare_threshold = None
+    database.execute("SET enable_hashjoin = off")
+    database.execute("SET enable_mergejoin = off")
+
+
+class Folded:
+    """What events of one partition come to, table by table, as they are added in order.
+
+    It begins at the rows as they stand, and as a batch will leave them whose commit is due.
+    """
+
+    def __init__(
+        self, database: Database, place: Place, uncommitted: "Folded | None" = None
+    ) -> None:
+        """`database` is asked for the rows that events move on; nothing is written with it."""
+        self._database = database
+        self._place = place
+        self._wallets_due = {} if uncommitted is None else uncommitted.wallets
+        self._projects_due = {} if uncommitted is None else uncommitted.projects
+        self._holds_due = holds.nothing() if uncommitted is None else uncommitted.holds
+        self._balances: dict[str, int] = {}
+        self.events = 0
+        self.days: set[int] = set()
+        self.wallets: dict[str, wallets.Wallet] = {}
+        self.projects: dict[projects.Name, projects.Project] = {}
+        self.holds = holds.nothing()
+        self.usage_daily: dict[usage_daily.Key, usage_daily.UsageDay] = {}
+        self.movements: list[bytes] = []
+        self.movements_count = 0
+        self.prices: movements.Prices = {}
+
+    def add(self, batch: Batch) -> None:
+        """Fold the events that follow; the fewer, the less leaves the processor's cache.
+
+        Raises `BrokenLog`: the log's fault only if no other projector has moved the checkpoint.
+        """
+        # Charges that end no hold are most of a log, and mean nothing to holds and projects.
+        others = [item for item in batch if holds.concerns(item[1])]
+        released = holds.fold(others, self.holds, self._open_before)
+        projects.load(self._database, others, self.projects, self._projects_due)
+        projects.fold(others, self.projects)
+        for known in wallets.load(self._database, batch, self.wallets, self._wallets_due):
+            self._balances[known.tenant_id] = known.balance_micros
+        wallets.fold(batch, self.wallets, released)
+        usage_daily.fold(batch, self.usage_daily)
+        rows = movements.fold(self._place, batch, self._balances, self.prices)
+        self.movements.append(csv(rows))
+        self.movements_count += len(rows)
+        self.days |= {event.recorded_at_ms // DAY_MS for _, event in batch}
+        self.events += len(batch)
+
+    def _open_before(self, names: set[holds.Name]) -> dict[holds.Name, holds.Open]:
+        return holds.open_before(self._database, names, self._holds_due)
 
 
 class Projection:
-    """Folds the log into the tables that its connection sees; the only writer of read models."""
+    """Writes folded rows into the tables that its connection sees; the only one who does."""
 
     def __init__(self, database: Database) -> None:
         """`database` is the projector's own connection, outside a transaction."""
         self._database = database
         self._months: set[date] = set()
-        for table in TABLES:
-            table.prepare(database)
+        prefer_indexes(database)
+        for stage in STAGES:
+            stage.prepare(database)
 
     def claim(self, place: Place, log: checkpoints.LogIdentity) -> int:
         """The offset to go on from; raises `WrongSettings` if it is another log's."""
         return checkpoints.claim(self._database, place, log)
 
-    def apply(
-        self,
-        place: Place,
-        expected: int,
-        batch: Sequence[Logged],
-        following: int,
-        while_writing: Callable[[], object] = lambda: None,
-    ) -> None:
+    def write(self, place: Place, expected: int, folded: Folded, following: int) -> None:
+        """Move the checkpoint from `expected`, where the folded events begin, and write the rows.
+
+        Raises `Overtaken` where the checkpoint is elsewhere; nothing is written then, nor if the
+        connection breaks before the commit.
+        """
+        self._add_months(folded.days)
+        with self._database.transaction():
+            checkpoints.move(self._database, place, expected, following)
+            self._write(folded)
+
+    def apply(self, place: Place, expected: int, batch: Batch, following: int) -> None:
         """Fold events that begin at the checkpoint `expected` and move it to `following`.
 
-        1. Move the checkpoint, and so keep everyone else out until the end.
-        2. Read the rows that the batch moves on.
-        3. Fold.
-        4. Write. `while_writing` is called first: from here on the work is mostly Postgres's.
-
-        Raises `Overtaken` where the checkpoint is elsewhere, and `BrokenLog`; nothing is written
-        then, nor if the connection breaks before the commit.
+        Raises `Overtaken` as `write` does, and `BrokenLog`.
         """
-        assert not batch or expected <= batch[0].offset <= batch[-1].offset < following
-        self._add_months(batch)
-        database = self._database
-        with database.transaction():
-            # 1.
-            checkpoints.move(database, place, expected, following)
-            if not batch:
-                return
-            # 2. and 3.
-            rows = self._fold(place, batch)
-            # 4.
-            while_writing()
-            wallets.TABLE.write(database, rows.wallets)
-            projects.TABLE.write(database, rows.projects)
-            holds.TABLE.write(database, rows.holds)
-            usage_daily.TABLE.write(database, rows.usage_daily)
-            movements.TABLE.write(database, rows.movements)
+        assert not batch or expected <= batch[0][0] <= batch[-1][0] < following
+        self._add_months({event.recorded_at_ms // DAY_MS for _, event in batch})
+        with self._database.transaction():
+            # First, so that everyone else is kept out until the end.
+            checkpoints.move(self._database, place, expected, following)
+            folded = Folded(self._database, place)
+            folded.add(batch)
+            self._write(folded)
 
-    def _fold(self, place: Place, batch: Sequence[Logged]) -> Rows:
+    def _write(self, folded: Folded) -> None:
         database = self._database
-        before = wallets.load(database, batch)
-        held = holds.fold(batch, holds.load(database, batch))
-        after = wallets.fold(batch, before, held.released)
-        balances = {tenant_id: wallet.balance_micros for tenant_id, wallet in before.items()}
-        return Rows(
-            wallets=list(after.values()),
-            projects=projects.fold(batch, projects.load(database, batch)),
-            holds=held.rows,
-            usage_daily=usage_daily.fold(batch),
-            movements=movements.fold(place, batch, balances),
-        )
+        wallets.STAGE.write_rows(database, folded.wallets.values())
+        projects.STAGE.write_rows(database, folded.projects.values())
+        holds.STAGE.write_rows(database, folded.holds.answered)
+        holds.ENDED_STAGE.write_rows(database, folded.holds.ended.values())
+        usage_daily.STAGE.write_rows(database, folded.usage_daily.values())
+        movements.write(database, folded.movements_count, folded.movements, folded.prices)
 
-    def _add_months(self, batch: Sequence[Logged]) -> None:
+    def _add_months(self, days: set[int]) -> None:
         """Make room for months not met before, in transactions of their own: DDL holds locks."""
-        days = {item.event.recorded_at_ms // DAY_MS for item in batch}
         months = {month_of(day * DAY_MS) for day in days}
         for month in months - self._months:
             self._database.execute("SELECT add_movements_month(%s)", [month])

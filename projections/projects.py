@@ -1,20 +1,20 @@
 """The `projects` table: each project's mode, and since when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from ledger.events import ProjectMode, ProjectModeChanged, ProjectOpened
 from projections.database import Database
-from projections.logged import Logged
-from projections.rows import Table
+from projections.logged import Batch
+from projections.rows import Table, replacing
 
 Name = tuple[str, str]
 """A tenant and the id of a project."""
 
 
-class Project(msgspec.Struct, frozen=True, gc=False):
+class Project(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A project; what began before `mode_from_ms` belongs to another mode.
 
     `seen_in_passing` marks one that nobody opened: it came with usage or a hold.
@@ -28,7 +28,8 @@ class Project(msgspec.Struct, frozen=True, gc=False):
     mode_from_ms: int
 
 
-TABLE: Final = Table("projects", Project, key=["tenant_id", "project_id"])
+TABLE: Final = Table("projects", Project)
+STAGE: Final = replacing(TABLE, key=["tenant_id", "project_id"])
 
 
 # ── Queries ──
@@ -42,34 +43,42 @@ def of_tenant(database: Database, tenant_id: str) -> list[Project]:
 # ── Fold ──
 
 
-def load(database: Database, batch: Iterable[Logged]) -> dict[Name, Project]:
-    """The projects whose mode the batch changes, as far as they were opened before it."""
-    changes = [item.event for item in batch if isinstance(item.event, ProjectModeChanged)]
-    if not changes:
-        return {}
-    found = TABLE.select(
-        database,
-        "JOIN unnest(%s::text[], %s::text[]) AS changed (tenant, id)"
-        " ON tenant_id = tenant AND project_id = id",
-        [[event.originator_id for event in changes], [event.project_id for event in changes]],
-    )
-    return {(project.tenant_id, project.project_id): project for project in found}
-
-
-def fold(batch: Iterable[Logged], before: Mapping[Name, Project]) -> list[Project]:
-    """The projects that the batch opens or switches, as they stand after it."""
-    after: dict[Name, Project] = {}
+def load(
+    database: Database,
+    batch: Batch,
+    projects: dict[Name, Project],
+    uncommitted: Mapping[Name, Project],
+) -> None:
+    """Add the projects whose mode the batch changes, as far as they were opened before it."""
+    asked: set[Name] = set()
     for _, event in batch:
-        if isinstance(event, ProjectOpened):
+        if type(event) is ProjectModeChanged:
             name = event.originator_id, event.project_id
-            after[name] = _opened(event)
-        elif isinstance(event, ProjectModeChanged):
+            if name in uncommitted:
+                projects.setdefault(name, uncommitted[name])
+            elif name not in projects:
+                asked.add(name)
+    if asked:
+        tenant_ids, project_ids = zip(*asked, strict=True)
+        found = TABLE.select(
+            database,
+            "JOIN unnest(%s::text[], %s::text[]) AS changed (tenant, id)"
+            " ON tenant_id = tenant AND project_id = id",
+            [list(tenant_ids), list(project_ids)],
+        )
+        projects |= {(project.tenant_id, project.project_id): project for project in found}
+
+
+def fold(batch: Batch, projects: dict[Name, Project]) -> None:
+    """Open projects, and switch those that are there."""
+    for _, event in batch:
+        if type(event) is ProjectOpened:
+            projects[event.originator_id, event.project_id] = _opened(event)
+        elif type(event) is ProjectModeChanged:
             name = event.originator_id, event.project_id
-            project = after.get(name) or before[name]
-            after[name] = msgspec.structs.replace(
-                project, mode=event.mode, mode_from_ms=event.from_ms
+            projects[name] = msgspec.structs.replace(
+                projects[name], mode=event.mode, mode_from_ms=event.from_ms
             )
-    return list(after.values())
 
 
 def _opened(event: ProjectOpened) -> Project:

@@ -1,6 +1,5 @@
 """The `usage_daily` table: what each project used and what it cost, day by day."""
 
-from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Final
@@ -12,10 +11,14 @@ from ledger.rates import overage_line
 from ledger.usage import CallOutcome, Tier
 from projections.database import Database
 from projections.days import DAY_MS, day_of
-from projections.logged import Logged
-from projections.rows import Table
+from projections.logged import Batch
+from projections.rows import Table, replacing
 
 OVERAGE_LINES: Final = frozenset(map(overage_line, Tier))
+
+
+Key = tuple[str, int, str, CallOutcome, Tier, bool]
+"""Tenant, day since 1970, project, outcome, tier, and whether it was simulated."""
 
 
 class UsageKind(StrEnum):
@@ -24,7 +27,7 @@ class UsageKind(StrEnum):
     CALL = "CALL"
 
 
-class UsageDay(msgspec.Struct, gc=False):
+class UsageDay(msgspec.Struct, gc=False, array_like=True):
     """Usage of one kind that ended on a UTC day; simulated usage is counted apart.
 
     `amount_micros` is its full price, whether paid or owed; simulated, what it would have cost.
@@ -42,9 +45,9 @@ class UsageDay(msgspec.Struct, gc=False):
     amount_micros: int = 0
 
 
-TABLE: Final = Table(
-    "usage_daily",
-    UsageDay,
+TABLE: Final = Table("usage_daily", UsageDay)
+STAGE: Final = replacing(
+    TABLE,
     key=["tenant_id", "day", "project_id", "kind", "outcome", "tier", "is_simulated"],
     summed=["charges", "overage_minutes", "amount_micros"],
 )
@@ -73,11 +76,10 @@ def between(
 # ── Fold ──
 
 
-def fold(batch: Iterable[Logged]) -> list[UsageDay]:
-    """What the batch adds to each day."""
-    days: dict[tuple[object, ...], UsageDay] = {}
+def fold(batch: Batch, days: dict[Key, UsageDay]) -> None:
+    """Add the batch to the sums of each day."""
     for _, event in batch:
-        if not isinstance(event, CallCharged):
+        if type(event) is not CallCharged:
             continue
         usage = event.usage
         key = (
@@ -96,7 +98,6 @@ def fold(batch: Iterable[Logged]) -> list[UsageDay]:
             day.amount_micros += line.amount_micros
             if line.line in OVERAGE_LINES:
                 day.overage_minutes += line.quantity
-    return list(days.values())
 
 
 def _nothing_yet(event: CallCharged) -> UsageDay:

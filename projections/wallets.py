@@ -1,19 +1,19 @@
 """The `wallets` table: what each tenant has, holds and owes, as of its last event folded in."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from ledger import events as done
 from ledger.errors import BrokenLog
-from ledger.events import Draw, HoldMeans, WalletEvent
+from ledger.events import Draw, Event, HoldMeans, WalletEvent
 from projections.database import Database
-from projections.logged import Logged
-from projections.rows import Table
+from projections.logged import Batch
+from projections.rows import Table, replacing
 
 
-class Wallet(msgspec.Struct, gc=False):
+class Wallet(msgspec.Struct, gc=False, array_like=True):
     """A tenant's figures in micro-dollars (PRODUCT decision 2), times in UTC milliseconds.
 
     `sequence` is the place of the last event folded in; `opened_at_ms` is None while all that is
@@ -44,7 +44,8 @@ class Wallet(msgspec.Struct, gc=False):
         return self.funds_micros - self.credit_used_micros
 
 
-TABLE: Final = Table("wallets", Wallet, key=["tenant_id"])
+TABLE: Final = Table("wallets", Wallet)
+STAGE: Final = replacing(TABLE, key=["tenant_id"])
 
 
 # ── Queries ──
@@ -68,49 +69,56 @@ def page(database: Database, after_tenant_id: str = "", limit: int = 100) -> lis
 # ── Fold ──
 
 
-def load(database: Database, batch: Iterable[Logged]) -> dict[str, Wallet]:
-    """The wallets that the batch moves on, as they stand before it."""
-    # The partition's own events have no tenant.
-    tenants = {item.event.originator_id for item in batch} - {""}
-    found = TABLE.select(database, "WHERE tenant_id = ANY(%s)", [list(tenants)])
-    return {wallet.tenant_id: wallet for wallet in found}
+def load(
+    database: Database,
+    batch: Batch,
+    wallets: dict[str, Wallet],
+    uncommitted: Mapping[str, Wallet],
+) -> list[Wallet]:
+    """Add the wallets that the batch moves on and that are not there yet; these alone."""
+    added: list[Wallet] = []
+    asked: list[str] = []
+    for tenant_id in {event.originator_id for _, event in batch}:
+        # The partition's own events have no tenant.
+        if tenant_id in wallets or not tenant_id:
+            continue
+        if wallet := uncommitted.get(tenant_id):
+            added.append(msgspec.structs.replace(wallet))
+        else:
+            asked.append(tenant_id)
+    if asked:
+        added += TABLE.select(database, "WHERE tenant_id = ANY(%s)", [asked])
+    wallets |= {wallet.tenant_id: wallet for wallet in added}
+    return added
 
 
-def fold(
-    batch: Iterable[Logged],
-    before: Mapping[str, Wallet],
-    released: Mapping[int, int],
-) -> dict[str, Wallet]:
-    """The wallets that the batch moves on, as they stand after it.
+def fold(batch: Batch, wallets: dict[str, Wallet], released: Mapping[int, int]) -> None:
+    """Move the wallets on, and open those that are not there.
 
     `released` says what the events at these offsets gave back of a hold. Raises `BrokenLog` where
     a wallet's sequence has a gap or a repeat.
     """
-    after: dict[str, Wallet] = {}
     for offset, event in batch:
-        if not isinstance(event, WalletEvent):
-            continue
         tenant_id = event.originator_id
-        wallet = after.get(tenant_id)
+        wallet = wallets.get(tenant_id)
         if wallet is None:
-            known = before.get(tenant_id)
-            wallet = Wallet(tenant_id) if known is None else msgspec.structs.replace(known)
-            after[tenant_id] = wallet
-        if event.originator_version != wallet.sequence + 1:
+            if not isinstance(event, WalletEvent):
+                continue
+            wallet = wallets[tenant_id] = Wallet(tenant_id)
+        sequence = event.originator_version
+        if sequence != wallet.sequence + 1:
             raise BrokenLog(
-                f"offset {offset}: {tenant_id}'s event {event.originator_version} came after"
-                f" {wallet.sequence}"
+                f"offset {offset}: {tenant_id}'s event {sequence} came after {wallet.sequence}"
             )
-        wallet.sequence = event.originator_version
+        wallet.sequence = sequence
         wallet.recorded_at_ms = event.recorded_at_ms
         if offset in released:
             wallet.held_micros -= released[offset]
             wallet.open_holds -= 1
         _move(wallet, event)
-    return after
 
 
-def _move(wallet: Wallet, event: WalletEvent) -> None:
+def _move(wallet: Wallet, event: Event) -> None:
     match event:
         case done.CallCharged():
             _take(wallet, event.draws, event.credit_micros)

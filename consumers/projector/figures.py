@@ -13,7 +13,7 @@ READ_MODELS: Final = "read models"
 
 _EVENTS: Final = Counter("ledger_projected_events_total", "Events folded in.", ["partition"])
 _BATCH_S: Final = Histogram(
-    "ledger_projected_batch_seconds", "Fold and commit of a batch.", buckets=LATENCY_BUCKETS_S
+    "ledger_projected_batch_seconds", "Write and commit of a batch.", buckets=LATENCY_BUCKETS_S
 )
 _LAG_S: Final = Gauge(
     "ledger_projection_lag_seconds",

@@ -4,6 +4,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Final
 
 from consumers.projector.figures import Figures
@@ -12,9 +13,9 @@ from eventlog import topics
 from eventlog.admin import Admin
 from eventlog.reader import Follower
 from eventlog.settings import GENERATION, KafkaSettings
-from ledger.errors import TryAgain
+from ledger.errors import BrokenLog, TryAgain
 from projections.checkpoints import LogIdentity, Overtaken
-from projections.database import connected
+from projections.database import Database, connected
 from projections.logged import Place
 from projections.projection import Projection
 from service.health import Health
@@ -22,8 +23,8 @@ from service.logs import log
 from service.signals import Stop
 
 EVENTS: Final = topics.WALLET_EVENTS.name
-YOUNG_OBJECTS_MAX: Final = 50_000
-SWITCH_S: Final = 0.0005
+YOUNG_OBJECTS_MAX: Final = 1_000_000
+SWITCH_S: Final = 0.0001
 RETRY_S_MIN: Final = 0.1
 RETRY_S_MAX: Final = 5.0
 
@@ -44,10 +45,7 @@ def run(
     the log contradicts itself, and `eventlog.errors.LogTruncated` where it no longer holds what
     comes next.
     """
-    # A batch makes thousands of objects that live; the collector would walk them again and again.
-    gc.set_threshold(YOUNG_OBJECTS_MAX)
-    # The fold has a short turn after each answer of Postgres; decoding would make it wait 5 ms.
-    sys.setswitchinterval(SWITCH_S)
+    tune()
     identity = LogIdentity(Admin(kafka).cluster_id(), topics.ids(kafka, [EVENTS])[EVENTS])
 
     def follow(positions: Mapping[int, int]) -> Log:
@@ -55,6 +53,14 @@ def run(
 
     places = [Place(GENERATION, partition) for partition in partitions]
     Projector(database_url, places, identity, follow, Figures(health), stop).run()
+
+
+def tune() -> None:
+    """Set the interpreter up for batches that are read ahead in a thread."""
+    # Three batches are alive at once; the collector would walk them again and again, for nothing.
+    gc.set_threshold(YOUNG_OBJECTS_MAX)
+    # Writing has a short turn after each answer of Postgres; decoding would make it wait 5 ms.
+    sys.setswitchinterval(SWITCH_S)
 
 
 class Projector:
@@ -77,7 +83,8 @@ class Projector:
         self._figures = figures
         self._stop = stop
         self._retry_s = RETRY_S_MIN
-        self._reader: ReadAhead | None = None
+        self._log: Log | None = None
+        self._at: dict[int, int] = {}
 
     def run(self) -> None:
         """Fold until told to stop, connecting anew whenever Postgres goes away."""
@@ -88,50 +95,60 @@ class Projector:
                 except TryAgain as error:
                     self._wait(error)
         finally:
-            if self._reader is not None:
-                self._reader.close()
+            if self._log is not None:
+                self._log.close()
 
     def _serve(self) -> None:
-        with connected(self._database_url) as database:
-            projection = Projection(database)
-            reader = self._read_from(self._claim(projection))
-            self._figures.connected()
-            log().info("folding", partitions=sorted(self._places))
-            while not self._stop:
-                self._figures.turned()
-                try:
-                    for portion in reader.next():
-                        self._fold(projection, portion, reader)
-                except Overtaken as overtaken:
-                    self._figures.overtaken()
-                    log().warning("another projector was quicker", reason=str(overtaken))
-                    reader.go_to(self._claim(projection))
+        with connected(self._database_url) as writing, connected(self._database_url) as asking:
+            projection = Projection(writing)
+            self._claim(projection)
+            with closing(self._reader(asking)) as reader:
+                reader.go_to(self._at)
+                self._figures.connected()
+                log().info("folding", partitions=sorted(self._places))
+                while not self._stop:
+                    self._figures.turned()
+                    try:
+                        self._write_next(projection, reader)
+                    except Overtaken as overtaken:
+                        self._figures.overtaken()
+                        log().warning("another projector was quicker", reason=str(overtaken))
+                        self._claim(projection)
+                        reader.go_to(self._at)
 
-    def _claim(self, projection: Projection) -> dict[int, int]:
-        return {
-            partition: projection.claim(place, self._identity)
-            for partition, place in self._places.items()
-        }
+    def _reader(self, asking: Database) -> ReadAhead:
+        if self._log is None:
+            self._log = self._follow(self._at)
+        return ReadAhead(self._log, asking, self._places)
 
-    def _read_from(self, positions: Mapping[int, int]) -> ReadAhead:
-        if self._reader is None:
-            self._reader = ReadAhead(self._follow(positions))
-        self._reader.go_to(positions)
-        return self._reader
+    def _claim(self, projection: Projection) -> None:
+        """Find out where each partition goes on."""
+        for partition, place in self._places.items():
+            self._at[partition] = projection.claim(place, self._identity)
 
-    def _fold(self, projection: Projection, portion: Portion, reader: ReadAhead) -> None:
+    def _write_next(self, projection: Projection, reader: ReadAhead) -> None:
+        try:
+            portions = reader.next()
+        except BrokenLog as broken:
+            # Or the rows that were read ahead are those that another projector just left.
+            before = dict(self._at)
+            self._claim(projection)
+            if self._at == before:
+                raise
+            raise Overtaken("the checkpoints have moved") from broken
+        for portion in portions:
+            self._write(projection, portion)
+
+    def _write(self, projection: Projection, portion: Portion) -> None:
+        assert portion.begins == self._at[portion.partition]
         began_s = time.monotonic()
-        projection.apply(
-            self._places[portion.partition],
-            portion.begins,
-            portion.events,
-            portion.following,
-            while_writing=reader.read_on,
-        )
+        place = self._places[portion.partition]
+        projection.write(place, portion.begins, portion.folded, portion.following)
+        self._at[portion.partition] = portion.following
         self._retry_s = RETRY_S_MIN
         self._figures.folded(
             portion.partition,
-            len(portion.events),
+            portion.folded.events,
             portion.following,
             portion.appended_at_ms,
             time.monotonic() - began_s,

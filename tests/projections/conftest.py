@@ -29,8 +29,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
 
 
 @pytest.fixture
-def empty(postgres: Postgres) -> Urls:
+def empty(postgres: Postgres) -> Generator[Urls]:
     """A database without anything in it."""
+    urls = Urls(postgres.url)
+    yield urls
+    urls.drop()
+
+
+@pytest.fixture(scope="module")
+def urls_of_module(postgres: Postgres) -> Urls:
+    """A database for all tests of a module, without anything in it."""
     return Urls(postgres.url)
 
 

@@ -32,6 +32,12 @@ pytestmark = pytest.mark.stack
 
 PARTITIONS = 2
 PATIENCE_S = 60.0
+SMALL_BATCHES = """
+from consumers.projector import reading
+reading.EVENTS_MAX = 1_000
+from cli.main import main
+main()
+"""
 _numbers = count(1)
 
 
@@ -64,7 +70,8 @@ def service(
     }
     with log.open("a") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "run", name],
+            # Or the log would be folded before anything can be killed.
+            [sys.executable, "-c", SMALL_BATCHES, "run", name],
             cwd=ROOT,
             env=os.environ | settings,
             stdout=output,

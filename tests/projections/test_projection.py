@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from ledger.errors import BrokenLog, WrongSettings
+from ledger.events import CallCharged, HoldPlaced
 from projections import checkpoints, holds, movements, usage_daily, wallets
 from projections.checkpoints import LogIdentity, Overtaken
 from projections.database import ReadModelsUnavailable, connected
 from projections.migrate import migrate
 from projections.movements import MovementKind
-from projections.projection import Projection
+from projections.projection import Folded, Projection
 from tests.projections.decided_log import DecidedLog
 from tests.projections.tables import LOG, PLACE, everything, fold
 from tests.projections.urls import Urls
@@ -80,6 +81,74 @@ def test_rows_do_not_depend_on_where_batches_are_cut(urls: Urls, batch_size: int
     assert everything(urls.operator) == everything(urls.operator, "beside")
 
 
+@pytest.mark.parametrize("batch_size", [3, 50, 400])
+def test_a_batch_can_be_folded_before_the_one_before_it_is_written(
+    urls: Urls, batch_size: int
+) -> None:
+    migrate(urls.owner, schema="beside")
+    events = DECIDED.events[:1_200]
+    fold(urls.projector, events, batch_size=300, schema="beside")
+    with connected(urls.projector) as writing, connected(urls.projector) as asking:
+        projection = Projection(writing)
+        at = projection.claim(PLACE, LOG)
+        due: Folded | None = None
+        for begin in range(0, len(events), batch_size):
+            batch = events[begin : begin + batch_size]
+            ahead = Folded(asking, PLACE, due)
+            # In two parts, so that the second goes on from the first.
+            ahead.add(batch[: batch_size // 3])
+            ahead.add(batch[batch_size // 3 :])
+            if due is not None:
+                projection.write(PLACE, at, due, batch[0].offset)
+                at = batch[0].offset
+            due = ahead
+        assert due is not None
+        projection.write(PLACE, at, due, events[-1].offset + 1)
+    assert everything(urls.operator) == everything(urls.operator, "beside")
+
+
+@pytest.mark.parametrize("placed", ["in the same batch", "before it"])
+def test_a_hold_that_ended_twice_is_a_broken_log_wherever_batches_are_cut(
+    urls: Urls, placed: str
+) -> None:
+    events = DECIDED.events
+    end, name = next(
+        (index, name)
+        for index, item in enumerate(events)
+        if (name := holds.ended_by(item.event)) is not None
+    )
+    begin = next(
+        index
+        for index, (_, event) in enumerate(events)
+        if isinstance(event, HoldPlaced) and (event.originator_id, event.hold_id) == name
+    )
+    first = begin if placed == "in the same batch" else end
+    fold(urls.projector, events[:first], batch_size=1_000)
+    with connected(urls.projector) as database:
+        projection = Projection(database)
+        due = Folded(database, PLACE)
+        due.add(events[first : end + 1])
+        for folded in (due, Folded(database, PLACE, due)):
+            with pytest.raises(BrokenLog, match="no open hold"):
+                folded.add([events[end]])
+        projection.write(PLACE, projection.claim(PLACE, LOG), due, events[end].offset + 1)
+        with pytest.raises(BrokenLog, match="no open hold"):
+            Folded(database, PLACE).add([events[end]])
+
+
+def test_every_charge_in_the_history_has_its_own_lines(urls: Urls) -> None:
+    charged = {
+        item.event.event_id: item.event.lines
+        for item in DECIDED.events
+        if isinstance(item.event, CallCharged)
+    }
+    assert len(set(charged.values())) > 10
+    fold(urls.projector, DECIDED.events, batch_size=700)
+    with connected(urls.operator) as database:
+        rows = movements.TABLE.select(database, "WHERE kind = 'CALL'", [])
+    assert {row.event_id: row.lines for row in rows} == charged
+
+
 def test_a_schema_folded_beside_the_live_one_can_take_its_place(urls: Urls) -> None:
     migrate(urls.owner, schema="beside")
     fold(urls.projector, DECIDED.events[:200], batch_size=50)
@@ -103,7 +172,7 @@ def test_a_batch_that_fails_leaves_nothing_behind(
     def cut(*_: object) -> None:
         raise psycopg.OperationalError("cut between the rows and the commit")
 
-    monkeypatch.setattr(movements.TABLE, "write", cut)
+    monkeypatch.setattr(movements.STAGE, "copy", cut)
     with pytest.raises(ReadModelsUnavailable):
         fold(urls.projector, ahead, batch_size=400)
     monkeypatch.undo()
@@ -124,7 +193,7 @@ def test_a_backend_killed_in_mid_batch_leaves_nothing_behind(
                 " WHERE usename = 'ledger_projector'"
             )
 
-    monkeypatch.setattr(holds.TABLE, "write", kill)
+    monkeypatch.setattr(holds.STAGE, "copy", kill)
     with pytest.raises(ReadModelsUnavailable):
         fold(urls.projector, DECIDED.events[:500], batch_size=500)
     monkeypatch.undo()

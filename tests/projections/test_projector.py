@@ -1,5 +1,6 @@
 """The projector's loop on a real Postgres that is restarted, cut off, or shared with another."""
 
+import itertools
 import threading
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,13 +9,15 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from consumers.projector import reading
 from consumers.projector.figures import Figures
 from consumers.projector.run import Projector
 from devstack.postgres import Postgres
 from ledger.errors import BrokenLog
 from projections.database import connected
-from projections.logged import Place
+from projections.logged import Batch, Place
 from projections.migrate import migrate
+from projections.projection import Folded
 from service.health import Health
 from service.signals import Stop
 from tests.projections.decided_log import DecidedLog
@@ -118,6 +121,13 @@ def deadline(stop: Stop) -> Generator[None]:
         watchdog.cancel()
 
 
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the log takes many, each folded while the one before it is written."""
+    monkeypatch.setattr(reading, "EVENTS_MAX", 150)
+    monkeypatch.setattr(reading, "FOLDED_AT_ONCE", 40)
+
+
 @pytest.fixture
 def expected(urls: Urls) -> dict[str, list[str]]:
     """The rows of a fold that nothing disturbed."""
@@ -205,6 +215,39 @@ def test_two_projectors_on_one_partition_fold_it_once(
     told = project_twice(urls.projector)
     assert sum(one.overtakings for one in told) > 0
     assert everything(urls.operator) == expected
+
+
+def test_a_projector_that_was_left_far_behind_goes_on_from_the_checkpoint(
+    urls: Urls, expected: dict[str, list[str]]
+) -> None:
+    def overtake() -> None:
+        fold(urls.projector, DECIDED.events, batch_size=400)
+
+    told = project(urls.projector, on_the_way=overtake)
+    assert told.overtakings > 0
+    assert everything(urls.operator) == expected
+
+
+def test_rows_that_another_projector_left_are_not_taken_for_a_broken_log(
+    urls: Urls, expected: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add, calls = Folded.add, itertools.count()
+
+    def add_late(self: Folded, batch: Batch) -> None:
+        if next(calls) == 0:
+            fold(urls.projector, DECIDED.events, batch_size=400)
+        add(self, batch)
+
+    monkeypatch.setattr(Folded, "add", add_late)
+    told = project(urls.projector)
+    assert told.overtakings > 0
+    assert everything(urls.operator) == expected
+
+
+def test_a_log_with_a_gap_stops_the_projector(urls: Urls) -> None:
+    gapped = [*RECORDS[0][:300], *RECORDS[0][301:]]
+    with pytest.raises(BrokenLog, match="came after"):
+        project(urls.projector, partitions={0: gapped})
 
 
 def test_it_is_ready_while_postgres_takes_its_batches(urls: Urls) -> None:

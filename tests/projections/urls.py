@@ -16,12 +16,19 @@ class Urls:
 
     def __init__(self, server_url: str) -> None:
         name = f"test_{secrets.token_hex(4)}"
+        self._server_url = server_url
+        self._name = sql.Identifier(name)
         with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(self._name))
         self.owner = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
         self.projector = self._as(PROJECTOR)
         self.web = self._as(WEB)
         self.operator = self._as(OPERATOR)
+
+    def drop(self) -> None:
+        """Let go of it: a server that is killed looks at every file it has before it is back."""
+        with psycopg.connect(self._server_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(self._name))
 
     def _as(self, role: str) -> str:
         parts = urlsplit(self.owner)

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from msgspec.structs import astuple
+
 from ledger.events import Event
+from ledger.rates import PricedLine
 from projections import holds, movements, projects, usage_daily, wallets
 from projections.holds import Hold, HoldState
 from projections.logged import Logged, Place
-from projections.movements import Movement
+from projections.movements import Movement, Prices, Staged
 from projections.projects import Project
-from projections.usage_daily import UsageDay
+from projections.usage_daily import Key, UsageDay
 from projections.wallets import Wallet
 
 PLACE: Final = Place("g1", 0)
@@ -23,31 +26,37 @@ class Folded:
         self.projects: dict[tuple[str, str], Project] = {}
         self.holds: dict[tuple[str, int], Hold] = {}
         self.movements: list[Movement] = []
-        self.usage_days: dict[tuple[object, ...], UsageDay] = {}
+        self.usage_days: dict[Key, UsageDay] = {}
         logged = [Logged(offset, event) for offset, event in enumerate(events)]
         for begin in range(0, len(logged), batch_size):
             self._fold(logged[begin : begin + batch_size])
 
     def _fold(self, batch: Sequence[Logged]) -> None:
-        still_open = {
-            (hold.tenant_id, hold.hold_id): hold
+        balances = {tenant: wallet.balance_micros for tenant, wallet in self.wallets.items()}
+        prices: Prices = {}
+        rows = movements.fold(PLACE, batch, balances, prices)
+        self.movements += [_written(row, list(prices)) for row in rows]
+        wallets.fold(batch, self.wallets, self._fold_holds(batch))
+        projects.fold(batch, self.projects)
+        usage_daily.fold(batch, self.usage_days)
+
+    def _fold_holds(self, batch: Sequence[Logged]) -> dict[int, int]:
+        open_before = {
+            (hold.tenant_id, hold.hold_id): (hold.sequence, hold.amount_micros or 0)
             for hold in self.holds.values()
             if hold.state is HoldState.OPEN
         }
-        held = holds.fold(batch, still_open)
-        balances = {tenant: wallet.balance_micros for tenant, wallet in self.wallets.items()}
-        self.movements += movements.fold(PLACE, batch, balances)
-        self.wallets |= wallets.fold(batch, self.wallets, held.released)
-        self.holds |= {(hold.tenant_id, hold.sequence): hold for hold in held.rows}
-        opened = projects.fold(batch, self.projects)
-        self.projects |= {(project.tenant_id, project.project_id): project for project in opened}
-        for added in usage_daily.fold(batch):
-            self._add(added)
+        held = holds.nothing()
+        released = holds.fold(batch, held, lambda _: open_before)
+        self.holds |= {(hold.tenant_id, hold.sequence): hold for hold in held.answered}
+        for end in held.ended.values():
+            hold = self.holds[end.tenant_id, end.sequence]
+            hold.state, hold.ended_at_ms = end.state, end.ended_at_ms
+            hold.usage_event_id = end.usage_event_id
+        return released
 
-    def _add(self, added: UsageDay) -> None:
-        key = (added.day, added.project_id, added.outcome, added.tier, added.is_simulated)
-        day = self.usage_days.setdefault(key, added)
-        if day is not added:
-            day.charges += added.charges
-            day.overage_minutes += added.overage_minutes
-            day.amount_micros += added.amount_micros
+
+def _written(row: Staged, prices: Sequence[tuple[PricedLine, ...]]) -> Movement:
+    """The row as its statement leaves it in the table."""
+    lines = None if row.price is None else prices[row.price - 1]
+    return Movement(*astuple(row)[:-1], lines=lines)

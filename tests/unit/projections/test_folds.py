@@ -166,7 +166,7 @@ def test_a_hold_that_ended_knows_when() -> None:
 def test_ending_a_hold_that_is_not_open_is_a_broken_log() -> None:
     *_, voided = Scenario("grant 1.00, hold standard as h1, void h1").events
     with pytest.raises(BrokenLog, match="no open hold h1"):
-        holds.fold([Logged(7, voided)], {})
+        holds.fold([Logged(7, voided)], holds.nothing(), lambda _: {})
 
 
 def test_usage_is_counted_by_day_project_outcome_tier_and_mode() -> None:
