@@ -3,7 +3,9 @@
 A consumed message is used as it is, through `InputRecord`; tests use a plain object.
 """
 
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 Headers = list[tuple[str, bytes]]
 LibraryHeaders = list[tuple[str, str | bytes | None]]
@@ -25,7 +27,7 @@ class InputRecord(Protocol):
 NO_HEADERS: Final[Headers] = []
 
 
-class Output(NamedTuple):
+class Output(msgspec.Struct, frozen=True, gc=False):
     """A record to write. Its topic is the logical name; no headers are an empty list."""
 
     topic: str

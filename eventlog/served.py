@@ -14,14 +14,14 @@ The loop does 1 to 3 and 6, a committer's thread 4 and 5.
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import methodcaller
 
 from eventlog.errors import PartitionRefused, StopProcess
-from eventlog.logic import Observer, StepResult
+from eventlog.logic import Observer
 from eventlog.pool import Pool
 from eventlog.progress import Progress
 from eventlog.records import InputRecord
@@ -50,11 +50,16 @@ _value = methodcaller("value")
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs taken, what was decided about them, and the end: None, or why it was aborted."""
+    """Inputs taken, what becomes true with them, and the end: None, or why it was aborted.
+
+    What was written is not kept: freed at once, its memory serves the next batch while still near.
+    """
 
     commands: list[InputRecord]
     usage: list[InputRecord]
-    result: StepResult
+    next_offsets: Mapping[str, int]
+    merge: Callable[[], None]
+    outputs: int
     began_s: float
     end: Future[str | None]
 
@@ -151,10 +156,18 @@ class ServedPartition:
         self._reach("produced")
 
         # 4. Send the positions. 5. Commit.
-        end = committers.submit(self._commit, result)
+        end = committers.submit(self._commit, result.next_offsets)
         of_commands = min(result.consumed, len(commands))
         of_usage = result.consumed - of_commands
-        self.batch = Batch(commands[:of_commands], usage[:of_usage], result, self.started_s, end)
+        self.batch = Batch(
+            commands[:of_commands],
+            usage[:of_usage],
+            result.next_offsets,
+            result.merge,
+            len(result.outputs),
+            self.started_s,
+            end,
+        )
         del self.commands[:of_commands]
         del self.usage[:of_usage]
         self._resize(time.monotonic() - self.started_s)
@@ -179,17 +192,17 @@ class ServedPartition:
             return
 
         # 6. Merge.
-        batch.result.merge()
+        batch.merge()
         self._reach("merged")
         self._aborts = 0
         self._advance(batch)
         seconds = time.monotonic() - batch.began_s
-        outputs = len(batch.result.outputs)
-        self._observer.batch_committed(self.number, batch.result.consumed, outputs, seconds)
+        inputs = len(batch.commands) + len(batch.usage)
+        self._observer.batch_committed(self.number, inputs, batch.outputs, seconds)
 
-    def _commit(self, result: StepResult) -> str | None:
+    def _commit(self, next_offsets: Mapping[str, int]) -> str | None:
         # 4. Send the positions.
-        reason = self._producer.send_offsets(result.next_offsets, self.group)
+        reason = self._producer.send_offsets(next_offsets, self.group)
         if reason is not None:
             self._producer.abort()
             return reason
@@ -229,7 +242,7 @@ class ServedPartition:
             last = next((r for r in reversed(queue) if self._logical[r.topic()] == topic), None)
             if last is not None:
                 next_offset = last.offset() + 1
-                assert batch.result.next_offsets[topic] == next_offset, f"{topic}: positions differ"
+                assert batch.next_offsets[topic] == next_offset, f"{topic}: positions differ"
                 progress.decide(next_offset, last.timestamp()[1])
 
     def _put_back(self, batch: Batch, reason: str) -> None:

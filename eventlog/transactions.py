@@ -58,12 +58,13 @@ class PartitionProducer:
         """
         produce, partition = self._producer.produce, self._partition
         try:
-            for topic, key, value, headers in outputs:
-                name = self._names.get(topic) or self._name(topic)
-                if headers:
-                    produce(name, value, key, partition, headers=cast(LibraryHeaders, headers))
+            for output in outputs:
+                name = self._names.get(output.topic) or self._name(output.topic)
+                if output.headers:
+                    headers = cast(LibraryHeaders, output.headers)
+                    produce(name, output.value, output.key, partition, headers=headers)
                 else:
-                    produce(name, value, key, partition)
+                    produce(name, output.value, output.key, partition)
         except (BufferError, KafkaException) as exception:
             raise self._stop("a record was refused", exception) from exception
 

@@ -5,7 +5,7 @@ they are cut into batches.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -105,10 +105,17 @@ def decide(
     `now_ms` is logical time before the batch; `usage_read_to_ms` the watermark: every usage event
     appended before it has been decided. Nothing in `state` changes.
     """
-    deciding = _Deciding(state, now_ms, usage_read_to_ms, rules)
-    deciding.go_on_collecting()
-    deciding.drain()
-    return deciding.decision(deciding.take(batch))
+    deciding = Deciding(state, now_ms, usage_read_to_ms, rules)
+    consumed = deciding.take(batch)
+    return Decision(
+        deciding.take_events(),
+        deciding.replies,
+        deciding.dead_letters,
+        deciding.repeats,
+        deciding.ticks,
+        consumed,
+        deciding.overlay,
+    )
 
 
 def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply:
@@ -126,46 +133,58 @@ def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply
     )
 
 
+def _is_answer(event: Event) -> TypeGuard[WalletEvent]:
+    return isinstance(event, WalletEvent) and event.answers
+
+
 def _asked_at_ms(item: Input) -> int:
     return item.appended_at_ms if item.asked_at_ms is None else item.asked_at_ms
 
 
-class _Deciding:
-    """One batch being decided."""
+class Deciding:
+    """One batch being decided, all at once or a part at a time."""
 
     def __init__(
         self, state: PartitionState, now_ms: int, usage_read_to_ms: int, rules: Rules
     ) -> None:
+        """Begin with what the inputs of earlier batches left over."""
         self.overlay = Overlay(state)
         self.overlay.now_ms = max(state.now_ms, now_ms)
-        self.usage_read_to_ms = usage_read_to_ms
-        self.rules = rules
-        self.events: list[Event] = []
         self.replies: list[tuple[int, ask.Reply]] = []
         self.dead_letters: list[SetAside] = []
         self.repeats = 0
         self.ticks = 0
-        self.room = rules.outputs_max
-        """How many more outputs fit. An unfinished input leaves room for no other."""
-        self.portions_left = PORTIONS_PER_BATCH_MAX
+        self.consumed = 0
+        self._usage_read_to_ms = usage_read_to_ms
+        self._rules = rules
+        self._events: list[Event] = []
+        self._noted = 0
+        """How many of the events the overlay was told."""
+        self._events_max = rules.outputs_max
+        """How many events fit beside the other outputs. An unfinished input leaves none."""
+        self._portions_left = PORTIONS_PER_BATCH_MAX
+        self._go_on_collecting()
+        self._drain()
 
-    def decision(self, consumed: int) -> Decision:
-        return Decision(
-            self.events,
-            self.replies,
-            self.dead_letters,
-            self.repeats,
-            self.ticks,
-            consumed,
-            self.overlay,
-        )
+    @property
+    def room(self) -> int:
+        """How many more outputs fit."""
+        return self._events_max - len(self._events)
 
-    def take(self, batch: Sequence[Input]) -> int:
-        """Decide inputs in their order; how many there was room for."""
-        overlay = self.overlay
-        for index, item in enumerate(batch):
+    def take_events(self) -> list[Event]:
+        """The events decided since the last time, in order."""
+        taken, self._events = self._events, []
+        self._events_max -= len(taken)
+        self._noted = 0
+        return taken
+
+    def take(self, inputs: Sequence[Input]) -> int:
+        """Decide the next inputs in their order; how many there was room for."""
+        overlay, before = self.overlay, self.consumed
+        for index, item in enumerate(inputs, before):
             if self.room < OUTPUTS_PER_INPUT_MAX:
-                return index
+                break
+            self.consumed = index + 1
             if item.appended_at_ms > overlay.now_ms:
                 overlay.now_ms = item.appended_at_ms
             if overlay.sequence == 0:
@@ -179,7 +198,7 @@ class _Deciding:
                 self._take_command(index, item, value)
             else:
                 self._set_aside(index, value.code, value.message)
-        return len(batch)
+        return self.consumed - before
 
     # ── Usage ──
 
@@ -195,7 +214,9 @@ class _Deciding:
             self.repeats += 1
             return
         wallet, now_ms = overlay.wallet(tenant_id), overlay.now_ms
-        cause = Cause(item.event_id_stem, event_id, content_hash, USAGE_ACTOR, ended_at, now_ms)
+        cause = Cause(
+            item.event_id_stem, event_id, content_hash, USAGE_ACTOR, ended_at, now_ms, self._events
+        )
         if known_hash is not None:
             wallet.refuse_usage(usage, Refusal.conflict, cause)
         else:
@@ -203,9 +224,9 @@ class _Deciding:
                 wallet.meet_project(usage.project_id, cause)
             card = overlay.cards.in_force(usage.started_at)
             price = card and card.price_call(usage)
-            if ended_at < now_ms - self.rules.deduplication_window_ms:
+            if ended_at < now_ms - self._rules.deduplication_window_ms:
                 wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
-            elif ended_at > item.appended_at_ms + self.rules.future_tolerance_ms:
+            elif ended_at > item.appended_at_ms + self._rules.future_tolerance_ms:
                 wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
             elif usage.corrects is not None:
                 wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
@@ -237,8 +258,8 @@ class _Deciding:
             wallet.refuse(command, refusal, cause)
         else:
             self._ask_wallet(wallet, command, cause)
-        events = self._collect(wallet, cause)
-        outcome = next(event for event in reversed(events) if event.answers)
+        self._collect(wallet, cause)
+        outcome = next(filter(_is_answer, reversed(self._events)))
         self._answer(index, reply_to(command.command_id, name[0], outcome))
 
     def _untimely(self, item: Input, command: ask.Command) -> Refusal | None:
@@ -248,13 +269,13 @@ class _Deciding:
         # Only holds' ids are forgotten; every other command's id is remembered for ever.
         if (
             isinstance(command, ask.PlaceHold | ask.VoidHold)
-            and asked_at_ms < now_ms - self.rules.deduplication_window_ms
+            and asked_at_ms < now_ms - self._rules.deduplication_window_ms
         ):
             return Refusal.too_old
         # A payment that was made is a fact: no clock can refuse it.
         if (
             not isinstance(command, ask.SettleTopUp)
-            and asked_at_ms > item.appended_at_ms + self.rules.future_tolerance_ms
+            and asked_at_ms > item.appended_at_ms + self._rules.future_tolerance_ms
         ):
             return Refusal.in_the_future
         if item.not_after_ms is not None and now_ms > item.not_after_ms:
@@ -300,7 +321,7 @@ class _Deciding:
 
     # ── What did not fit ──
 
-    def go_on_collecting(self) -> None:
+    def _go_on_collecting(self) -> None:
         """Collect the arrears that the batch before left over, as the same input's doing."""
         last = self.overlay.collecting
         if last is None:
@@ -313,6 +334,7 @@ class _Deciding:
             last.actor,
             last.occurred_at_ms,
             self.overlay.now_ms,
+            self._events,
             int(index) + 1,
         )
         self._collect_arrears(self.overlay.wallet(last.originator_id), cause)
@@ -334,11 +356,11 @@ class _Deciding:
             input_hash=item.content_hash,
             actor=tick.actor,
             next_index=0,
-            due_before_ms=min(self.overlay.now_ms, self.usage_read_to_ms),
+            due_before_ms=min(self.overlay.now_ms, self._usage_read_to_ms),
         )
-        self.drain()
+        self._drain()
 
-    def drain(self) -> None:
+    def _drain(self) -> None:
         """Expire what a tick found due, as far as it fits; the rest stays for the next batch."""
         draining = self.overlay.draining
         if draining is None:
@@ -350,6 +372,7 @@ class _Deciding:
             draining.actor,
             self.overlay.now_ms,
             self.overlay.now_ms,
+            self._events,
             draining.next_index,
         )
         while self.room >= OUTPUTS_PER_INPUT_MAX:
@@ -367,40 +390,52 @@ class _Deciding:
 
     def _cause(self, item: Input, input_id: str, actor: str, occurred_at_ms: int) -> Cause:
         now_ms = self.overlay.now_ms
-        return Cause(item.event_id_stem, input_id, item.content_hash, actor, occurred_at_ms, now_ms)
+        return Cause(
+            item.event_id_stem,
+            input_id,
+            item.content_hash,
+            actor,
+            occurred_at_ms,
+            now_ms,
+            self._events,
+        )
 
-    def _collect(self, wallet: Wallet, cause: Cause) -> list[WalletEvent]:
-        """Take a wallet's new events; arrears are collected with them, as far as it fits."""
-        fresh = wallet.take_fresh_events()
-        note = self.overlay.note
-        for event in fresh:
+    def _note(self) -> None:
+        """Tell the overlay the events decided since the last time."""
+        events, note = self._events, self.overlay.note
+        for event in events[self._noted :]:
             note(event)
-        self.events += fresh
-        self.room -= len(fresh)
+        self._noted = len(events)
+
+    def _collect(self, wallet: Wallet, cause: Cause) -> None:
+        """Note a wallet's new events; arrears are collected with them, as far as it fits."""
+        self._note()
         if wallet.arrears_micros:
             self._collect_arrears(wallet, cause)
-        return fresh
 
     def _collect_arrears(self, wallet: Wallet, cause: Cause) -> None:
         """At least one event's worth, by which the next batch would know where to go on."""
         while wallet.can_collect_arrears:
-            self.portions_left -= wallet.collect_arrears(cause)
-            for event in wallet.take_fresh_events():
-                self.overlay.note(event)
-                self.events.append(event)
-                self.room -= 1
+            self._portions_left -= wallet.collect_arrears(cause)
+            self._note()
             # Room for an answer is kept.
-            if self.portions_left <= 0 or self.room < OUTPUTS_PER_INPUT_MAX // 2:
-                self.room = min(self.room, OUTPUTS_PER_INPUT_MAX - 1)
+            if self._portions_left <= 0 or self.room < OUTPUTS_PER_INPUT_MAX // 2:
+                self._leave_room(OUTPUTS_PER_INPUT_MAX - 1)
                 return
 
     def _answer(self, index: int, reply: ask.Reply) -> None:
         self.replies.append((index, reply))
-        self.room -= 1
+        self._events_max -= 1
 
     def _set_aside(self, index: int, code: str, message: str) -> None:
         self.dead_letters.append(SetAside(index, code, message))
-        self.room = self.room - 1 if len(self.dead_letters) < self.rules.dead_letters_max else 0
+        self._events_max -= 1
+        if len(self.dead_letters) >= self._rules.dead_letters_max:
+            self._leave_room(0)
+
+    def _leave_room(self, outputs: int) -> None:
+        """For no more than so many outputs."""
+        self._events_max = min(self._events_max, len(self._events) + outputs)
 
     def _adopt_default_card(self) -> None:
         """The shipped card is in force from the beginning of time (RELIABILITY, cards)."""
@@ -419,6 +454,5 @@ class _Deciding:
             effective_from_ms=DEFAULT_CARD.effective_from_ms,
             lines=DEFAULT_CARD.lines,
         )
-        overlay.note(adopted)
-        self.events.append(adopted)
-        self.room -= 1
+        self._events.append(adopted)
+        self._note()

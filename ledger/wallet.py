@@ -15,7 +15,7 @@ from eventsourcing.domain import BaseAggregate
 
 from ledger import commands as ask
 from ledger import events as done
-from ledger.events import Draw, HoldMeans, LotKind, ProjectMode, ReviewReason, WalletEvent
+from ledger.events import Draw, Event, HoldMeans, LotKind, ProjectMode, ReviewReason, WalletEvent
 from ledger.money import MICROS_PER_USD
 from ledger.rates import CallPrice, RateCard
 from ledger.refusals import Refusal
@@ -30,7 +30,10 @@ UNSPENT_LOTS_MAX: Final = 1_000
 
 
 class Cause(msgspec.Struct):
-    """The input an event comes from, as its envelope records it, and how many it caused so far."""
+    """The input an event comes from, as its envelope records it, and how many it caused so far.
+
+    What is decided is added to `events`.
+    """
 
     event_id_stem: str
     input_id: str
@@ -38,6 +41,7 @@ class Cause(msgspec.Struct):
     actor: str
     occurred_at_ms: int
     recorded_at_ms: int
+    events: list[Event]
     next_index: int = 0
 
 
@@ -61,7 +65,6 @@ class Wallet(BaseAggregate[str]):
         wallet = cls.__new__(cls)
         created = EPOCH + timedelta(milliseconds=created_at_ms)
         wallet.__base_init__(tenant_id, 0, created)
-        wallet.fresh = []
         wallet.is_open = False
         wallet.is_postpay = False
         wallet.projects = {}
@@ -77,7 +80,6 @@ class Wallet(BaseAggregate[str]):
         wallet.credit_limit_micros = 0
         return wallet
 
-    fresh: list[WalletEvent]
     is_open: bool
     is_postpay: bool
     projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
@@ -101,13 +103,7 @@ class Wallet(BaseAggregate[str]):
         wallet.unspent = self.unspent.copy()
         wallet.holds = self.holds.copy()
         wallet.arrears = self.arrears.copy()
-        wallet.fresh = []
         return wallet
-
-    def take_fresh_events(self) -> list[WalletEvent]:
-        """The events recorded since the last call."""
-        taken, self.fresh = self.fresh, []
-        return taken
 
     # ── Figures ──
 
@@ -150,11 +146,12 @@ class Wallet(BaseAggregate[str]):
         self._open(cause)
         if live_from_ms is None or project_id not in self.projects:
             opened = (project_id, live_from_ms, False, command.reason)
-            return self._record(done.ProjectOpened(*self._next(cause), *opened))
+            return self._record(done.ProjectOpened(*self._next(cause), *opened), cause)
         return self._record(
             done.ProjectModeChanged(
                 *self._next(cause), project_id, ProjectMode.LIVE, live_from_ms, command.reason
-            )
+            ),
+            cause,
         )
 
     def change_mode(
@@ -172,7 +169,8 @@ class Wallet(BaseAggregate[str]):
         return self._record(
             done.ProjectModeChanged(
                 *self._next(cause), command.project_id, mode, now_ms, command.reason
-            )
+            ),
+            cause,
         )
 
     def meet_project(self, project_id: str, cause: Cause) -> None:
@@ -182,7 +180,8 @@ class Wallet(BaseAggregate[str]):
             self._record(
                 done.ProjectOpened(
                     *self._next(cause), project_id, None, seen_in_passing=True, reason=""
-                )
+                ),
+                cause,
             )
 
     def set_terms(self, command: ask.SetTerms, cause: Cause) -> None:
@@ -196,7 +195,8 @@ class Wallet(BaseAggregate[str]):
                 command.is_postpay,
                 command.credit_limit_micros,
                 command.reason,
-            )
+            ),
+            cause,
         )
 
     # ── Money in, and corrections ──
@@ -221,7 +221,8 @@ class Wallet(BaseAggregate[str]):
                 command.payment_id,
                 command.amount_micros,
                 command.reason,
-            )
+            ),
+            cause,
         )
 
     def grant_credit(self, command: ask.GrantCredit, cause: Cause) -> None:
@@ -232,7 +233,7 @@ class Wallet(BaseAggregate[str]):
             return self._refuse(command, Refusal.too_many_lots, cause)
         # From here on it must succeed.
         return self._record(
-            done.CreditGranted(*self._next(cause), command.amount_micros, command.reason)
+            done.CreditGranted(*self._next(cause), command.amount_micros, command.reason), cause
         )
 
     def adjust_balance(self, command: ask.AdjustBalance, cause: Cause) -> None:
@@ -252,7 +253,8 @@ class Wallet(BaseAggregate[str]):
                 draws,
                 credit_micros,
                 command.reason,
-            )
+            ),
+            cause,
         )
 
     # ── Holds ──
@@ -293,11 +295,13 @@ class Wallet(BaseAggregate[str]):
         if command.hold_id not in self.holds:
             return self._refuse(command, Refusal.hold_ended, cause)
         # From here on it must succeed.
-        return self._record(done.HoldVoided(*self._next(cause), command.hold_id, command.reason))
+        return self._record(
+            done.HoldVoided(*self._next(cause), command.hold_id, command.reason), cause
+        )
 
     def expire_hold(self, hold_id: str, cause: Cause) -> None:
         """End a hold whose time ran out and whose usage did not come."""
-        self._record(done.HoldExpired(*self._next(cause), hold_id))
+        self._record(done.HoldExpired(*self._next(cause), hold_id), cause)
 
     # ── Usage: owed, never refused ──
 
@@ -339,17 +343,20 @@ class Wallet(BaseAggregate[str]):
                 is_simulated,
                 draws,
                 credit_micros,
-            )
+            ),
+            cause,
         )
 
     def hold_for_review(self, usage: CallUsage, reason: ReviewReason, cause: Cause) -> None:
         """Set usage aside for an operator instead of guessing a price or a time."""
         ends_hold = usage.hold_id in self.holds
-        self._record(done.InputHeldForReview(*self._next(cause), usage, ends_hold, reason))
+        self._record(done.InputHeldForReview(*self._next(cause), usage, ends_hold, reason), cause)
 
     def refuse_usage(self, usage: CallUsage, refusal: Refusal, cause: Cause) -> None:
         """Record usage that contradicts what its id stood for before."""
-        self._record(done.InputRefused(*self._next(cause), type(usage).__name__, refusal, ""))
+        self._record(
+            done.InputRefused(*self._next(cause), type(usage).__name__, refusal, ""), cause
+        )
 
     def refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
         """Record a command that may not be applied."""
@@ -372,7 +379,9 @@ class Wallet(BaseAggregate[str]):
         """
         portions = tuple(self._portions(self.available_micros))
         draws, credit_micros = self._draw(sum(portion.amount_micros for portion in portions))
-        self._record(done.ArrearsCollected(*self._next(cause), portions, draws, credit_micros))
+        self._record(
+            done.ArrearsCollected(*self._next(cause), portions, draws, credit_micros), cause
+        )
         return len(portions)
 
     # ── What events do to the wallet ──
@@ -458,10 +467,10 @@ class Wallet(BaseAggregate[str]):
             cause.actor,
         )
 
-    def _record(self, event: WalletEvent) -> None:
+    def _record(self, event: WalletEvent, cause: Cause) -> None:
         event.mutate(self)
         self._version += 1
-        self.fresh.append(event)
+        cause.events.append(event)
 
     def _refuse(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
         self._record(
@@ -470,7 +479,8 @@ class Wallet(BaseAggregate[str]):
                 type(command).__name__,
                 refusal,
                 command.reason,
-            )
+            ),
+            cause,
         )
 
     def _allow_hold(
@@ -486,7 +496,8 @@ class Wallet(BaseAggregate[str]):
                 amount_micros,
                 cause.recorded_at_ms + command.duration_cap_ms + HOLD_GRACE_MS,
                 means,
-            )
+            ),
+            cause,
         )
 
     def _refuse_hold(
@@ -501,12 +512,13 @@ class Wallet(BaseAggregate[str]):
                 command.duration_cap_ms,
                 amount_micros,
                 refusal,
-            )
+            ),
+            cause,
         )
 
     def _open(self, cause: Cause) -> None:
         if not self.is_open:
-            self._record(done.WalletOpened(*self._next(cause)))
+            self._record(done.WalletOpened(*self._next(cause)), cause)
 
     def _draw(self, amount_micros: int) -> tuple[tuple[Draw, ...], int]:
         """Choose what pays: lots in their order, then credit. The caller has checked the reach."""

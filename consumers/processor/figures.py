@@ -1,7 +1,7 @@
 """The processor's figures and health, told by the driver and by each partition's steps."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -35,18 +35,30 @@ _DEAD_LETTERS: Final = Counter("ledger_dead_letters_total", "Inputs set aside.",
 _REPEATS: Final = Counter("ledger_repeats_total", "Inputs that were decided before.")
 
 
-def count_decided(events: Iterable[Event], set_aside: Iterable[SetAside], repeats: int) -> None:
-    """Count what a committed batch decided."""
-    kinds = Tally(map(type, events))
-    for kind, count in kinds.items():
-        _EVENTS.labels(kind.__name__).inc(count)
-    if HoldRefused in kinds or InputRefused in kinds:
-        for event in events:
-            if isinstance(event, HoldRefused | InputRefused):
-                _REFUSALS.labels(event.refusal).inc()
-    for why in set_aside:
-        _DEAD_LETTERS.labels(why.code).inc()
-    _REPEATS.inc(repeats)
+class Tallies:
+    """What a batch decided, in numbers, which enter the figures once it is committed."""
+
+    def __init__(self) -> None:
+        self._kinds = Tally[type[Event]]()
+        self._refusals = Tally[str]()
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Note events of the batch."""
+        self._kinds.update(map(type, events))
+        if HoldRefused in self._kinds or InputRefused in self._kinds:
+            self._refusals.update(
+                event.refusal for event in events if isinstance(event, HoldRefused | InputRefused)
+            )
+
+    def count(self, dead_letters: Iterable[SetAside], repeats: int) -> None:
+        """Add what was noted, and what led to no event, to the figures."""
+        for kind, number in self._kinds.items():
+            _EVENTS.labels(kind.__name__).inc(number)
+        for refusal, number in self._refusals.items():
+            _REFUSALS.labels(refusal).inc(number)
+        for why in dead_letters:
+            _DEAD_LETTERS.labels(why.code).inc()
+        _REPEATS.inc(repeats)
 
 
 class ProcessorFigures(Observer):

@@ -10,16 +10,16 @@ from typing import Final
 
 import msgspec
 
-from consumers.processor.figures import count_decided
+from consumers.processor.figures import Tallies
 from consumers.processor.inputs import Reader
 from consumers.processor.replay import replayed
 from eventlog.errors import PartitionRefused
 from eventlog.logic import Claim, Position, StepResult
 from eventlog.records import NO_HEADERS, InputRecord, Output
 from eventlog.settings import GENERATION
-from ledger.decide import Decision, Rules, decide
+from ledger.decide import Deciding, Rules
 from ledger.errors import BrokenLog
-from ledger.events import BatchCommitted, InputPosition
+from ledger.events import BatchCommitted, Event, InputPosition
 from ledger.partition import PartitionState
 from schemas import codec
 from schemas.chain import Chains, batch_hash
@@ -29,6 +29,10 @@ REPLIES: Final = "wallet.replies"
 DEAD_LETTERS: Final = "ledger.dlq"
 NO_INPUT: Final = bytes(codec.CONTENT_HASH_SIZE)
 LEDGER_ACTOR: Final = "ledger"
+PART_INPUTS: Final = 400
+"""Read, decided and written together: a part's objects are freed while they are still in a cache
+of the machine, where the next part's are made. A whole batch's would be in none.
+"""
 
 
 class PartitionProcessor:
@@ -84,43 +88,50 @@ class PartitionProcessor:
         """
         if not inputs and not self.pending:
             return None
-        batch, payloads = self._reader.read(inputs)
-        decision = decide(self._state, batch, self._state.now_ms, usage_read_to_ms, self._rules)
-        positions = self._positions_after(inputs[: decision.consumed])
-        heads: dict[str, bytes] = {}
-        values, hashes = self._chains.link(decision.events, heads, payloads)
-        footer = self._footer(decision, positions, usage_read_to_ms, hashes)
-        decision.overlay.note(footer)
-        outputs = self._event_records(decision, values)
-        outputs += self._replies(decision, inputs)
-        outputs += self._dead_letters(decision, inputs)
+        deciding = Deciding(self._state, self._state.now_ms, usage_read_to_ms, self._rules)
+        writing = _Writing()
+        # Without inputs there is one empty part: what is left over.
+        for begin in range(0, len(inputs) or 1, PART_INPUTS):
+            part = inputs[begin : begin + PART_INPUTS]
+            if self._take_part(part, deciding, writing) < len(part):
+                break
+        overlay, outputs, heads = deciding.overlay, writing.outputs, writing.heads
+        positions = self._positions_after(inputs[: deciding.consumed])
+        footer = self._footer(deciding, positions, usage_read_to_ms, writing.hashes)
+        overlay.note(footer)
+        outputs += self._replies(deciding, inputs)
+        outputs += self._dead_letters(deciding, inputs)
         [footer_value], _ = self._chains.link([footer], heads, {})
         outputs.append(Output(EVENTS, None, footer_value, NO_HEADERS))
+        tallies, dead_letters, repeats = writing.tallies, deciding.dead_letters, deciding.repeats
 
         def merge() -> None:
-            decision.overlay.merge()
+            overlay.merge()
             self._chains.advance(heads)
             self._positions = positions
-            count_decided(decision.events, decision.dead_letters, decision.repeats)
+            tallies.count(dead_letters, repeats)
 
-        return StepResult(outputs, positions, decision.consumed, merge)
+        return StepResult(outputs, positions, deciding.consumed, merge)
 
-    def _event_records(self, decision: Decision, values: Sequence[bytes]) -> list[Output]:
-        """The records of a batch's events, keyed by tenant; the partition's own have no key."""
-        keys = {tenant_id: tenant_id.encode() for tenant_id in decision.overlay.tenants}
-        return [
-            Output(EVENTS, keys.get(event.originator_id), value, NO_HEADERS)
-            for event, value in zip(decision.events, values, strict=True)
-        ]
+    def _take_part(
+        self, part: Sequence[InputRecord], deciding: Deciding, writing: "_Writing"
+    ) -> int:
+        """Decide the next inputs and write what was decided; how many there was room for."""
+        read, payloads = self._reader.read(part)
+        taken = deciding.take(read)
+        events = deciding.take_events()
+        values, hashes = self._chains.link(events, writing.heads, payloads)
+        writing.add(events, values, hashes)
+        return taken
 
     def _footer(
         self,
-        decision: Decision,
+        deciding: Deciding,
         positions: dict[str, int],
         usage_read_to_ms: int,
         hashes: Sequence[bytes],
     ) -> BatchCommitted:
-        overlay = decision.overlay
+        overlay = deciding.overlay
         sequence = overlay.sequence + 1
         return BatchCommitted(
             originator_id="",
@@ -137,26 +148,26 @@ class PartitionProcessor:
             ),
             partitions=self._partitions,
             usage_read_to_ms=usage_read_to_ms,
-            events=len(decision.events),
-            dead_letters=len(decision.dead_letters),
-            repeats=decision.repeats,
-            ticks=decision.ticks,
+            events=len(hashes),
+            dead_letters=len(deciding.dead_letters),
+            repeats=deciding.repeats,
+            ticks=deciding.ticks,
             draining=overlay.draining,
             batch_hash=batch_hash(hashes),
             code_version=self._code_version,
             configuration_version=self._configuration_version,
         )
 
-    def _replies(self, decision: Decision, inputs: Sequence[InputRecord]) -> list[Output]:
+    def _replies(self, deciding: Deciding, inputs: Sequence[InputRecord]) -> list[Output]:
         return [
             Output(REPLIES, reply.tenant_id.encode(), codec.replies.encode(reply), headers)
-            for index, reply in decision.replies
+            for index, reply in deciding.replies
             if (headers := self._reader.reply_headers(inputs[index]))
         ]
 
-    def _dead_letters(self, decision: Decision, inputs: Sequence[InputRecord]) -> list[Output]:
+    def _dead_letters(self, deciding: Deciding, inputs: Sequence[InputRecord]) -> list[Output]:
         outputs: list[Output] = []
-        for why in decision.dead_letters:
+        for why in deciding.dead_letters:
             record = inputs[why.index]
             value = self._reader.dead_letter(record, why)
             outputs.append(Output(DEAD_LETTERS, record.key(), value, NO_HEADERS))
@@ -169,6 +180,34 @@ class PartitionProcessor:
         for topic, record in last.items():
             positions[self._logical[topic]] = record.offset() + 1
         return positions
+
+
+class _Writing:
+    """What a batch writes to the log, as far as it is decided."""
+
+    def __init__(self) -> None:
+        self.outputs: list[Output] = []
+        self.hashes: list[bytes] = []
+        self.heads: dict[str, bytes] = {}
+        self.tallies = Tallies()
+        self._keys = _Keys()
+
+    def add(self, events: Sequence[Event], values: list[bytes], hashes: list[bytes]) -> None:
+        keys = self._keys
+        self.outputs += [
+            Output(EVENTS, keys[event.originator_id], value, NO_HEADERS)
+            for event, value in zip(events, values, strict=True)
+        ]
+        self.hashes += hashes
+        self.tallies.add(events)
+
+
+class _Keys(dict[str, bytes | None]):
+    """The keys of records, by tenant; the partition's own events have none."""
+
+    def __missing__(self, tenant_id: str) -> bytes | None:
+        key = self[tenant_id] = tenant_id.encode() or None
+        return key
 
 
 def configuration_version(rules: Rules) -> str:
