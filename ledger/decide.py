@@ -209,7 +209,7 @@ class Deciding:
             return
         overlay, content_hash = self.overlay, item.content_hash
         tenant_id, event_id, ended_at = usage.tenant_id, usage.event_id, usage.ended_at
-        known_hash = overlay.usage_hash((tenant_id, event_id))
+        known_hash = overlay.usage_hash(tenant_id, event_id)
         if known_hash == content_hash:
             self.repeats += 1
             return

@@ -5,8 +5,9 @@ commit. Replay writes through the same overlay, so both end with the same state.
 """
 
 from bisect import insort
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 from ledger.events import (
     ArrearsCollected,
@@ -27,6 +28,9 @@ from ledger.wallet import Wallet
 
 Name = tuple[str, str]
 """A tenant and an id within it."""
+
+
+NONE: Final[Mapping[str, bytes]] = {}
 
 
 class AnsweredCommand(NamedTuple):
@@ -60,7 +64,8 @@ class PartitionState:
         self.draining: Draining | None = None
         self.collecting: ArrearsCollected | None = None
         self.wallets: dict[str, Wallet] = {}
-        self.usage_hashes: dict[Name, bytes] = {}
+        self.usage_hashes: dict[str, dict[str, bytes]] = {}
+        """By tenant and event id: without a pair for each, and none so large that it pauses."""
         self.commands: dict[Name, AnsweredCommand] = {}
         self.holds_named_by_usage: set[Name] = set()
         self.due_holds: list[DueHold] = []
@@ -90,7 +95,7 @@ class Overlay:
         self.collecting = state.collecting
         self.cards = state.cards
         self._wallets: dict[str, Wallet] = {}
-        self._usage_hashes: dict[Name, bytes] = {}
+        self._usage_hashes: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._commands: dict[Name, AnsweredCommand] = {}
         self._holds_named_by_usage: set[Name] = set()
         self._due_holds: list[DueHold] = []
@@ -112,9 +117,10 @@ class Overlay:
         """Whose wallets the batch touched."""
         return self._wallets
 
-    def usage_hash(self, name: Name) -> bytes | None:
+    def usage_hash(self, tenant_id: str, event_id: str) -> bytes | None:
         """The content hash of the usage event of that id, if one was decided before."""
-        return self._usage_hashes.get(name) or self._state.usage_hashes.get(name)
+        in_batch = self._usage_hashes[tenant_id].get(event_id)
+        return in_batch or self._state.usage_hashes.get(tenant_id, NONE).get(event_id)
 
     def command(self, name: Name) -> AnsweredCommand | None:
         """The command of that id, if one was decided before."""
@@ -151,7 +157,7 @@ class Overlay:
         """Remember what an event means beyond its wallet: ids, due holds, cards, the position."""
         if isinstance(event, UsageEvent):
             tenant_id, usage = event.originator_id, event.usage
-            self._usage_hashes[tenant_id, usage.event_id] = event.input_hash
+            self._usage_hashes[tenant_id][usage.event_id] = event.input_hash
             if usage.hold_id is not None and not event.ends_hold:
                 self._holds_named_by_usage.add((tenant_id, usage.hold_id))
         elif isinstance(event, WalletEvent):
@@ -195,7 +201,8 @@ class Overlay:
         state.collecting = self.collecting
         state.cards = self.cards
         state.wallets.update(self._wallets)
-        state.usage_hashes.update(self._usage_hashes)
+        for tenant_id, hashes in self._usage_hashes.items():
+            state.usage_hashes.setdefault(tenant_id, {}).update(hashes)
         state.commands.update(self._commands)
         state.holds_named_by_usage |= self._holds_named_by_usage
         del state.due_holds[: self._due_taken]

@@ -93,7 +93,8 @@ def what_counts(partition: Partition) -> object:
         tenant_id: (wallet.unspent, wallet.holds, wallet.arrears, wallet.credit_used_micros)
         for tenant_id, wallet in state.wallets.items()
     }
-    ids = (state.usage_hashes.copy(), state.commands.copy(), state.holds_named_by_usage.copy())
+    usage_ids = {tenant_id: ids.copy() for tenant_id, ids in state.usage_hashes.items()}
+    ids = (usage_ids, state.commands.copy(), state.holds_named_by_usage.copy())
     return wallets, ids
 
 
