@@ -30,8 +30,9 @@ COMMITTERS = 4
 TAKE_OVERS = 4
 
 POLL_RECORDS = 2_000
-WAITING_MAX = 2 * BATCH_INPUTS_MAX
-"""No more usage is polled beyond this, unless some partition has none to decide."""
+WAITING_MAX = BATCH_INPUTS_MAX
+"""No more usage is polled beyond this, unless some partition has none to decide: what waits long
+leaves the machine's caches."""
 PAUSE_ABOVE = 4 * BATCH_INPUTS_MAX
 RESUME_BELOW = BATCH_INPUTS_MAX
 
