@@ -4,11 +4,13 @@ from typing import Final
 
 import msgspec
 
-from ledger.money import MICROS_PER_CENT
+from ledger.money import MICROS_PER_CENT, MICROS_PER_USD, round_half_even
 from ledger.usage import (
+    FREE_PAGES_MAX,
     INCLUDED_MS,
     CallOutcome,
     CallUsage,
+    CrawlUsage,
     Tier,
     call_outcome,
     overage_minutes,
@@ -17,6 +19,13 @@ from ledger.usage import (
 DEFAULT_CARD_ID: Final = "default"
 PER_CALL: Final = "call"
 PER_OVERAGE_MINUTE: Final = "started minute"
+PER_CRAWLER_HOUR: Final = "crawler-hour"
+PER_MILLION_TOKENS: Final = "million tokens"
+CRAWLER_LINE: Final = "crawls.hour"
+INPUT_TOKENS_LINE: Final = "chat.input_tokens"
+OUTPUT_TOKENS_LINE: Final = "chat.output_tokens"
+MS_PER_HOUR: Final = 3_600_000
+TOKENS_PER_UNIT: Final = 1_000_000
 
 
 class RateLine(msgspec.Struct, frozen=True):
@@ -29,21 +38,29 @@ class RateLine(msgspec.Struct, frozen=True):
 
 
 class PricedLine(msgspec.Struct, frozen=True, gc=False):
-    """One line of a charge: what priced it, how many units, and the amount in micro-dollars."""
+    """One line of a charge: what priced it, how much of it, and the amount in micro-dollars.
+
+    `quantity` counts calls, started minutes, milliseconds of crawling, or tokens.
+    """
 
     line: str
     quantity: int
     amount_micros: int
 
 
-class CallPrice(msgspec.Struct, frozen=True):
-    """What a call costs by a version of a card; shared between calls that cost the same."""
+class Price(msgspec.Struct, frozen=True):
+    """What something costs by a version of a card."""
 
     card_id: str
     card_version: int
-    outcome: CallOutcome
     lines: tuple[PricedLine, ...]
     amount_micros: int
+
+
+class CallPrice(Price, frozen=True):
+    """What a call costs; shared between calls that cost the same."""
+
+    outcome: CallOutcome
 
 
 class RateCard:
@@ -71,6 +88,31 @@ class RateCard:
         except KeyError:
             return self._call_prices.setdefault(key, self._price(*key))
 
+    def price_crawl(self, usage: CrawlUsage) -> Price | None:
+        """The price of a run: nothing up to 100 pages, else its whole time to the millisecond."""
+        price_micros = self._price_micros.get(CRAWLER_LINE)
+        if price_micros is None:
+            return None
+        charged_ms = usage.duration_ms if usage.pages_fetched > FREE_PAGES_MAX else 0
+        amount_micros = round_half_even(charged_ms * price_micros, MS_PER_HOUR)
+        lines = (PricedLine(CRAWLER_LINE, charged_ms, amount_micros),) if charged_ms else ()
+        return Price(self.card_id, self.version, lines, amount_micros)
+
+    def price_chat(self, input_tokens: int, output_tokens: int) -> Price | None:
+        """The price of tokens, rounded once; what the lines' parts lack is the output's."""
+        input_micros = self._price_micros.get(INPUT_TOKENS_LINE)
+        output_micros = self._price_micros.get(OUTPUT_TOKENS_LINE)
+        if input_micros is None or output_micros is None:
+            return None
+        exact = input_tokens * input_micros, output_tokens * output_micros
+        amount_micros = round_half_even(sum(exact), TOKENS_PER_UNIT)
+        of_input_micros = exact[0] // TOKENS_PER_UNIT
+        lines = (
+            PricedLine(INPUT_TOKENS_LINE, input_tokens, of_input_micros),
+            PricedLine(OUTPUT_TOKENS_LINE, output_tokens, amount_micros - of_input_micros),
+        )
+        return Price(self.card_id, self.version, lines, amount_micros)
+
     def most_a_call_can_cost_micros(self, tier: Tier, duration_cap_ms: int) -> int | None:
         """The worst case a hold sets aside (PRODUCT decision 3); None if a price is missing."""
         overage = overage_minutes(duration_cap_ms, duration_cap_ms)
@@ -89,7 +131,7 @@ class RateCard:
             for line, quantity in wanted
         )
         amount_micros = sum(line.amount_micros for line in lines)
-        return CallPrice(self.card_id, self.version, outcome, lines, amount_micros)
+        return CallPrice(self.card_id, self.version, lines, amount_micros, outcome)
 
 
 class CardBook:
@@ -149,5 +191,8 @@ DEFAULT_CARD: Final = RateCard(
         *_call_lines(Tier.ECONOMY, 60, 40, 5, 8, example=True),
         *_call_lines(Tier.STANDARD, 90, 60, 10, 12, example=False),
         *_call_lines(Tier.PREMIUM, 150, 100, 15, 20, example=True),
+        RateLine(CRAWLER_LINE, PER_CRAWLER_HOUR, MICROS_PER_USD),
+        RateLine(INPUT_TOKENS_LINE, PER_MILLION_TOKENS, 50 * MICROS_PER_CENT),
+        RateLine(OUTPUT_TOKENS_LINE, PER_MILLION_TOKENS, 150 * MICROS_PER_CENT),
     ),
 )

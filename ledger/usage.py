@@ -1,5 +1,6 @@
 """Usage events as upstream publishes them, and what the facts of a call mean."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +12,10 @@ INCLUDED_MS: Final = 300_000
 MINUTE_MS: Final = 60_000
 ID_LENGTH_MAX: Final = 64
 DURATION_CAP_MS_MAX: Final = 24 * 60 * MINUTE_MS
+DURATION_MS_MAX: Final = 366 * 24 * 60 * MINUTE_MS
+TOKENS_MAX: Final = 10**12
+"""Of one event: an amount must stay far within 64 bits."""
+FREE_PAGES_MAX: Final = 100
 IDS_REMEMBERED_MAX: Final = 65_536
 """Of tenants, projects and scenarios, whatever strangers send."""
 TIME_MS_MAX: Final = 253_402_300_799_999
@@ -39,14 +44,23 @@ class CallOutcome(Word):
     SPAM_OR_SILENT = "SPAM_OR_SILENT"
 
 
-class CallUsage(msgspec.Struct, frozen=True, gc=False):
-    """A completed call: one record of `usage.calls`. Times are UTC milliseconds."""
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """What every usage event says of itself: one record of a usage topic.
+
+    Times are UTC milliseconds. `corrects` names the event that this one replaces; with `withdrawn`
+    that event did not happen.
+    """
 
     event_id: str
     tenant_id: str
     project_id: str
     corrects: str | None
     withdrawn: bool
+
+
+class CallUsage(Usage, frozen=True, gc=False):
+    """A completed call: one record of `usage.calls`."""
+
     call_id: str
     scenario_id: str
     started_at: int
@@ -58,6 +72,34 @@ class CallUsage(msgspec.Struct, frozen=True, gc=False):
     duration_cap_ms: int
     user_turns: int
     hold_id: str | None
+
+
+class CrawlUsage(Usage, frozen=True, gc=False):
+    """A finished run of the knowledge crawler: one record of `usage.crawls`."""
+
+    crawl_id: str
+    started_at: int
+    ended_at: int
+    pages_fetched: int
+    duration_ms: int
+    is_recrawl: bool
+
+
+class Channel(Word):
+    """Where a text conversation was held."""
+
+    WEB_WIDGET = "WEB_WIDGET"
+    SMS = "SMS"
+
+
+class ChatUsage(Usage, frozen=True, gc=False):
+    """Tokens of a text conversation: one record of `usage.chat`."""
+
+    conversation_id: str
+    channel: Channel
+    occurred_at: int
+    input_tokens: int
+    output_tokens: int
 
 
 def call_outcome(usage: CallUsage) -> CallOutcome:
@@ -118,12 +160,12 @@ def fault_in_call(usage: CallUsage) -> str | None:
         return _fault_in_ids(usage)
     if usage.hold_id is not None and not is_id(usage.hold_id):
         return f"hold_id, if given, must be 1 to {ID_LENGTH_MAX} printable characters"
-    if usage.corrects is not None and not is_id(usage.corrects):
-        return f"corrects, if given, must be 1 to {ID_LENGTH_MAX} printable characters"
-    if usage.withdrawn and usage.corrects is None:
-        return "withdrawn needs corrects, the id of the event that did not happen"
+    if usage.corrects is not None or usage.withdrawn:
+        fault = _fault_in_correction(usage)
+        if fault is not None:
+            return fault
     if not 0 <= usage.started_at <= usage.ended_at <= TIME_MS_MAX:
-        return "started_at must not be negative or after ended_at, nor that after the year 9999"
+        return _OUT_OF_ORDER
     if usage.duration_ms < 0 or usage.user_turns < 0:
         return "duration_ms and user_turns must not be negative"
     if not 0 < usage.duration_cap_ms <= DURATION_CAP_MS_MAX:
@@ -131,7 +173,48 @@ def fault_in_call(usage: CallUsage) -> str | None:
     return None
 
 
-def _fault_in_ids(usage: CallUsage) -> str:
-    names = ("event_id", "tenant_id", "project_id", "call_id", "scenario_id")
+def fault_in_crawl(usage: CrawlUsage) -> str | None:
+    """What is outside the contract of `usage.crawls`, as a sentence; None if nothing is."""
+    if not all(map(is_id, (usage.event_id, usage.tenant_id, usage.project_id, usage.crawl_id))):
+        return _fault_in_ids(usage)
+    if not 0 <= usage.started_at <= usage.ended_at <= TIME_MS_MAX:
+        return _OUT_OF_ORDER
+    if usage.pages_fetched < 0 or not 0 <= usage.duration_ms <= DURATION_MS_MAX:
+        return f"pages_fetched must not be negative, duration_ms at most {DURATION_MS_MAX}"
+    return _fault_in_correction(usage)
+
+
+def fault_in_chat(usage: ChatUsage) -> str | None:
+    """What is outside the contract of `usage.chat`, as a sentence; None if nothing is."""
+    ids = (usage.event_id, usage.tenant_id, usage.project_id, usage.conversation_id)
+    if not all(map(is_id, ids)):
+        return _fault_in_ids(usage)
+    if not 0 <= usage.occurred_at <= TIME_MS_MAX:
+        return "occurred_at must lie between the years 1970 and 9999"
+    if not (0 <= usage.input_tokens <= TOKENS_MAX and 0 <= usage.output_tokens <= TOKENS_MAX):
+        return f"input_tokens and output_tokens must lie between 0 and {TOKENS_MAX}"
+    return _fault_in_correction(usage)
+
+
+def _fault_in_correction(usage: Usage) -> str | None:
+    if usage.corrects is not None and not is_id(usage.corrects):
+        return f"corrects, if given, must be 1 to {ID_LENGTH_MAX} printable characters"
+    if usage.withdrawn and usage.corrects is None:
+        return "withdrawn needs corrects, the id of the event that did not happen"
+    return None
+
+
+def _fault_in_ids(usage: Usage) -> str:
+    names = ("event_id", "tenant_id", "project_id", *_OWN_IDS[type(usage)])
     broken = [name for name in names if not is_id(getattr(usage, name))]
     return f"{' and '.join(broken)} must be 1 to {ID_LENGTH_MAX} printable characters"
+
+
+_OWN_IDS: Final[Mapping[type[Usage], tuple[str, ...]]] = {
+    CallUsage: ("call_id", "scenario_id"),
+    CrawlUsage: ("crawl_id",),
+    ChatUsage: ("conversation_id",),
+}
+_OUT_OF_ORDER: Final = (
+    "started_at must not be negative or after ended_at, nor that after the year 9999"
+)

@@ -181,6 +181,8 @@ def _refuse_prefix(value: bytes, topic: str) -> Any:
 _EMBEDDED: Final = _embedded_prefixes()
 
 calls: Final = TopicCodec[usage.CallUsage]("usage.calls")
+crawls: Final = TopicCodec[usage.CrawlUsage]("usage.crawls")
+chat: Final = TopicCodec[usage.ChatUsage]("usage.chat")
 asked: Final = TopicCodec[commands.Command]("wallet.commands")
 replies: Final = TopicCodec[commands.Reply]("wallet.replies")
 dead_letters: Final = TopicCodec[DeadLetter]("ledger.dlq")

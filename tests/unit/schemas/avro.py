@@ -21,6 +21,8 @@ from schemas.codec import (
     PREFIX_SIZE,
     asked,
     calls,
+    chat,
+    crawls,
     dead_letters,
     replies,
     wallet_events,
@@ -31,6 +33,8 @@ TOPICS: Final = tuple(sorted({schema.topic for schema in catalogue()}))
 NAMESPACE: Final = "aitelier.ledger"
 _CODECS: Final[dict[str, Any]] = {
     "usage.calls": calls,
+    "usage.crawls": crawls,
+    "usage.chat": chat,
     "wallet.commands": asked,
     "wallet.replies": replies,
     "ledger.dlq": dead_letters,

@@ -7,7 +7,7 @@ from ledger import events as done
 from ledger.events import ArrearsPortion, Draining, Draw, HoldMeans, InputPosition, ProjectMode
 from ledger.rates import PricedLine, RateLine
 from ledger.refusals import Refusal
-from ledger.usage import CallOutcome, CallUsage, Tier
+from ledger.usage import CallOutcome, CallUsage, Channel, ChatUsage, CrawlUsage, Tier
 from schemas.codec import DeadLetter, Header
 
 PREV: Final = bytes(range(32))
@@ -50,6 +50,57 @@ _CORRECTION: Final = CallUsage(
     duration_cap_ms=1,
     user_turns=2**31 - 1,
     hold_id=None,
+)
+
+CRAWL: Final = CrawlUsage(
+    event_id="crawl-1",
+    tenant_id="tenant-1",
+    project_id="project-1",
+    corrects=None,
+    withdrawn=False,
+    crawl_id="platform-crawl-1",
+    started_at=_NOON_MS,
+    ended_at=_NOON_MS + 450_000,
+    pages_fetched=101,
+    duration_ms=450_000,
+    is_recrawl=True,
+)
+_CRAWL_CORRECTION: Final = CrawlUsage(
+    event_id="crawl-2",
+    tenant_id="tenant-1",
+    project_id="project-1",
+    corrects="crawl-1",
+    withdrawn=False,
+    crawl_id="platform-crawl-1",
+    started_at=0,
+    ended_at=0,
+    pages_fetched=2**31 - 1,
+    duration_ms=0,
+    is_recrawl=False,
+)
+CHAT: Final = ChatUsage(
+    event_id="chat-1",
+    tenant_id="tenant-1",
+    project_id="project-1",
+    corrects=None,
+    withdrawn=False,
+    conversation_id="conversation-1",
+    channel=Channel.SMS,
+    occurred_at=_NOON_MS,
+    input_tokens=1_234,
+    output_tokens=567,
+)
+_CHAT_CORRECTION: Final = ChatUsage(
+    event_id="chat-2",
+    tenant_id="tenant-1",
+    project_id="project-1",
+    corrects="chat-1",
+    withdrawn=True,
+    conversation_id="conversation-1",
+    channel=Channel.WEB_WIDGET,
+    occurred_at=0,
+    input_tokens=10**12,
+    output_tokens=0,
 )
 
 
@@ -217,6 +268,8 @@ _EVENTS: Final[dict[str, done.Event]] = {
 
 EXAMPLES: Final[dict[str, dict[str, object]]] = {
     "usage.calls": {"CallUsage": CALL, "CallUsage withdrawn": _CORRECTION},
+    "usage.crawls": {"CrawlUsage": CRAWL, "CrawlUsage correcting": _CRAWL_CORRECTION},
+    "usage.chat": {"ChatUsage": CHAT, "ChatUsage withdrawn": _CHAT_CORRECTION},
     "wallet.commands": dict(_COMMANDS),
     "wallet.events": dict(_EVENTS),
     "wallet.replies": {
