@@ -18,7 +18,7 @@ from confluent_kafka import Message
 
 from bench import workload
 from bench.workload import Published
-from consumers.processor.inputs import USAGE_CALLS, WALLET_COMMANDS, Reader
+from consumers.processor.inputs import INPUT_TOPICS, Reader
 from consumers.processor.run import YOUNG_OBJECTS_MAX
 from consumers.processor.step import PartitionProcessor
 from eventlog.logic import Claim
@@ -28,8 +28,10 @@ from ledger.partition import PartitionState
 from schemas import codec
 from schemas.chain import Chains
 
-LOGICAL: Final = {f"g1.{name}": name for name in (USAGE_CALLS, WALLET_COMMANDS)}
-CLAIM: Final = Claim(0, 4, dict.fromkeys(LOGICAL.values(), "bench"), LOGICAL)
+LOGICAL: Final = {f"g1.{name}": name for name in INPUT_TOPICS}
+CLAIM: Final = Claim(
+    0, 4, dict.fromkeys(LOGICAL.values(), "bench"), LOGICAL, lambda _: iter(())
+)
 LOG_TIME: Final = 2
 RULES: Final = Rules()
 

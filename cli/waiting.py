@@ -11,7 +11,7 @@ from cli.settings import Settings
 from consumers.processor.run import APP
 from eventlog.admin import Admin, Place
 from eventlog.settings import KafkaSettings
-from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS
+from eventlog.topics import USAGE, WALLET_COMMANDS
 from projections.database import connected
 
 POLL_S: Final = 0.1
@@ -26,7 +26,7 @@ def undecided(kafka: KafkaSettings, partitions: int) -> int:
 
 
 def _input_ends(kafka: KafkaSettings, admin: Admin, partitions: int) -> dict[Place, int]:
-    topics = [kafka.topic(topic.name) for topic in (USAGE_CALLS, WALLET_COMMANDS)]
+    topics = [kafka.topic(topic.name) for topic in (*USAGE, WALLET_COMMANDS)]
     return admin.ends((topic, number) for topic in topics for number in range(partitions))
 
 

@@ -10,6 +10,10 @@ from typing import Protocol
 from eventlog.records import InputRecord, Output
 
 
+ReadBack = Callable[[int], Iterator[InputRecord]]
+"""The committed records of the partition's event log, from an offset on."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """The partition a logic is made for; ids by logical names of topics."""
@@ -19,6 +23,7 @@ class Claim:
     topic_ids: Mapping[str, str]
     logical: Mapping[str, str]
     """The logical name of each topic, by the broker's, which is the one that records carry."""
+    read_back: ReadBack
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,15 @@ class PartitionLogic(Protocol):
 
         All usage that was appended up to `usage_read_to_ms` has been decided before.
         """
+        ...
+
+    @property
+    def unmarked(self) -> int:
+        """How many records were written since the logic last learned where its log stands."""
+        ...
+
+    def mark(self, end: int) -> None:
+        """Learn that what comes next stands at that offset or after it; between two batches."""
         ...
 
     @property

@@ -66,6 +66,29 @@ def last_record(kafka: KafkaSettings, topic: str, partition: int) -> InputRecord
         back *= 100
 
 
+class LogReadBack:
+    """Reads a partition again from any offset; keeps its consumer from the first time on."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str, partition: int) -> None:
+        self._place = (kafka, topic, partition)
+        self._log: Follower | None = None
+
+    def __call__(self, offset: int) -> Iterator[InputRecord]:
+        """The committed records from there on. Raises LogUnavailable after a long silence."""
+        kafka, topic, partition = self._place
+        if self._log is None:
+            self._log = Follower(kafka, topic, {partition: offset})
+        else:
+            self._log.seek(partition, offset)
+        heard_s = time.monotonic()
+        while time.monotonic() - heard_s < SILENCE_S_MAX:
+            records = self._log.poll(BATCH_RECORDS, 0.5)
+            if records:
+                heard_s = time.monotonic()
+            yield from records
+        raise LogUnavailable(f"{topic}/{partition}: nothing after {offset}")
+
+
 class Follower:
     """Partitions of one topic from positions that the caller keeps, to their ends and beyond."""
 

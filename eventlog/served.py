@@ -41,6 +41,9 @@ AHEAD_MS_MAX = 10 * 60_000
 FLIGHT_S_MAX = TRANSACTION_TIMEOUT_MS / 1_000 + 2
 """By then the broker has ended the transaction; the client's calls can outlast their time-outs."""
 
+UNMARKED_MAX = 2_000
+"""How many records a correction may have to read to find one: asking the broker costs 1 ms."""
+
 ABORTS_MAX = 5
 ABORT_PAUSE_S = 0.1
 
@@ -82,6 +85,8 @@ class ServedPartition:
         self._logical = taken.claim.logical
         self._wiring = wiring
         self._observer = observer
+        self._end_of_log = taken.end_of_log
+        self._marked_end: int | None = None
         self._command_ms = 0
         self._inputs_max = BATCH_INPUTS_MAX
         self._aborts = 0
@@ -193,6 +198,9 @@ class ServedPartition:
 
         # 6. Merge.
         batch.merge()
+        if self._marked_end is not None:
+            self._logic.mark(self._marked_end)
+            self._marked_end = None
         self._reach("merged")
         self._aborts = 0
         self._advance(batch)
@@ -212,6 +220,9 @@ class ServedPartition:
         self._reach("commit_sent")
         self._producer.commit()
         self._reach("committed")
+        if self._logic.unmarked > UNMARKED_MAX:
+            # Nothing is written before the merge: what comes next stands there or later.
+            self._marked_end = self._end_of_log()
         return None
 
     def _next_inputs(self) -> tuple[list[InputRecord], list[InputRecord]]:

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from confluent_kafka import KafkaException
+
 from eventlog.admin import Admin
-from eventlog.errors import ClaimLost, LogTruncated, PartitionRefused
+from eventlog.errors import ClaimLost, LogTruncated, LogUnavailable, PartitionRefused
 from eventlog.logic import Claim, LogicFactory, PartitionLogic, Position
-from eventlog.reader import read_batches
+from eventlog.reader import LogReadBack, read_batches
 from eventlog.records import InputRecord
 from eventlog.settings import KafkaSettings
 from eventlog.transactions import PartitionProducer
@@ -43,6 +45,8 @@ class TakenOver:
     producer: PartitionProducer
     positions: Mapping[str, int]
     """The next offset of every input topic, by logical name."""
+    end_of_log: Callable[[], int | None]
+    """Where the event log ends; None if the broker does not answer just now."""
 
 
 class TakeOver:
@@ -99,7 +103,15 @@ class TakeOver:
 
         # 5. Start every input at a number.
         positions = {topic: self._start(topic, footer, starts) for topic in self._wiring.inputs}
-        return TakenOver(claim, logic, producer, positions)
+        return TakenOver(claim, logic, producer, positions, self._end_of_log)
+
+    def _end_of_log(self) -> int | None:
+        """Where the event log ends; None if the broker does not answer just now."""
+        place = self._place(self._wiring.events)
+        try:
+            return self._admin.ends([place])[place]
+        except (KafkaException, LogUnavailable):
+            return None
 
     def _claim(self) -> Claim:
         names = {self._kafka.topic(t): t for t in (*self._wiring.inputs, self._wiring.events)}
@@ -113,6 +125,7 @@ class TakeOver:
             self._wiring.partitions,
             topic_ids={names[name]: str(found.topic_id) for name, found in described.items()},
             logical=names,
+            read_back=LogReadBack(self._kafka, self._wiring.events, self._partition),
         )
 
     def _await_stable(self) -> None:

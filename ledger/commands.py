@@ -4,11 +4,14 @@ from typing import Final
 
 import msgspec
 
+from ledger.rates import MS_PER_HOUR, RateLine, fault_in_card
 from ledger.refusals import Refusal
-from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, Tier, is_id
+from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, Activity, Tier, is_id
 
 AMOUNT_MICROS_MAX: Final = 10**14
 REASON_LENGTH_MAX: Final = 500
+EVENT_ID_LENGTH_MAX: Final = 200
+"""Of our own events: topic, partition, offset and index."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +87,99 @@ class VoidHold(Command, frozen=True, kw_only=True):
     hold_id: str
 
 
+class AskToSpend(Command, frozen=True, kw_only=True):
+    """Ask whether a chat or a crawl may begin, which have no known most they could cost."""
+
+    project_id: str
+    activity: Activity
+
+
+class AcceptReview(Command, frozen=True, kw_only=True):
+    """Charge usage that was held for review, which its event's id names.
+
+    `card_version` prices it; None: the one in force when it began.
+    """
+
+    review_id: str
+    card_version: int | None = None
+
+
+class RejectReview(Command, frozen=True, kw_only=True):
+    """Never charge usage that was held for review."""
+
+    review_id: str
+
+
+class FreezeWallet(Command, frozen=True, kw_only=True):
+    """Refuse all holds until it is unfrozen."""
+
+
+class UnfreezeWallet(Command, frozen=True, kw_only=True):
+    """Allow holds again."""
+
+
+class WriteOffArrears(Command, frozen=True, kw_only=True):
+    """Give up what is owed, oldest charge first; at most what is owed."""
+
+    amount_micros: int
+
+
+class Approve(Command, frozen=True, kw_only=True):
+    """Let another operator's command, which its event's id names, be done."""
+
+    approval_id: str
+
+
+class Decline(Command, frozen=True, kw_only=True):
+    """Let it not be done."""
+
+    approval_id: str
+
+
+class Undo(Command, frozen=True, kw_only=True):
+    """Do the opposite of an adjustment, a grant or a write-off, which its event's id names."""
+
+    event_id: str
+
+
+class CloseWallet(Command, frozen=True, kw_only=True):
+    """End a wallet with nothing held, owed or refundable; the rest is adjusted away."""
+
+
+class ReopenWallet(Command, frozen=True, kw_only=True):
+    """The opposite of closing."""
+
+
+class AssignCard(Command, frozen=True, kw_only=True):
+    """Price what begins from a full hour on by a card of the tenant's own, or the default one."""
+
+    card_id: str
+    from_ms: int
+
+
+class SetBudget(Command, frozen=True, kw_only=True):
+    """Limit a month's live charges, of a project or (None) of all; None as a limit: no more."""
+
+    project_id: str | None
+    limit_micros: int | None
+    is_refusing: bool
+
+
+class SetLowBalanceLine(Command, frozen=True, kw_only=True):
+    """Ask to be told when the balance less arrears falls under a line; None: no more."""
+
+    line_micros: int | None
+
+
+class AdoptCard(Command, frozen=True, kw_only=True):
+    """A published version of a rate card. No tenant; one to each partition."""
+
+    card_id: str
+    card_version: int
+    effective_from_ms: int
+    lines: tuple[RateLine, ...]
+
+
 class Tick(Command, frozen=True, kw_only=True):
     """Move logical time; what has come due is decided. No tenant; one to each partition."""
 
@@ -94,7 +190,7 @@ def fault_in_command(command: Command) -> str | None:
         return "command_id and actor must be 1 to 64 printable characters"
     if len(command.reason) > REASON_LENGTH_MAX or not command.reason.isprintable():
         return f"reason must be at most {REASON_LENGTH_MAX} printable characters"
-    if isinstance(command, Tick):
+    if isinstance(command, Tick | AdoptCard):
         return None if command.tenant_id == "" else "a tick has no tenant_id"
     if not is_id(command.tenant_id):
         return "tenant_id must be 1 to 64 printable characters"
@@ -123,6 +219,31 @@ def fault_in_command(command: Command) -> str | None:
             return _fault_in_id("project_id", command.project_id)
         case VoidHold():
             return _fault_in_id("hold_id", command.hold_id)
+        case AskToSpend():
+            return _fault_in_id("project_id", command.project_id)
+        case AcceptReview() | RejectReview():
+            return _fault_in_event_id("review_id", command.review_id)
+        case FreezeWallet() | UnfreezeWallet():
+            return None
+        case WriteOffArrears():
+            return _fault_in_amount(command.amount_micros)
+        case Approve() | Decline():
+            return _fault_in_event_id("approval_id", command.approval_id)
+        case Undo():
+            return _fault_in_event_id("event_id", command.event_id)
+        case CloseWallet() | ReopenWallet():
+            return None
+        case AssignCard():
+            return _fault_in_id("card_id", command.card_id) or _fault_in_hour(command.from_ms)
+        case SetBudget():
+            return (
+                command.project_id and _fault_in_id("project_id", command.project_id)
+            ) or _fault_in_line("limit_micros", command.limit_micros)
+        case SetLowBalanceLine():
+            return _fault_in_line("line_micros", command.line_micros)
+        case AdoptCard():
+            version = command.card_id, command.card_version, command.effective_from_ms
+            return fault_in_card(*version, command.lines)
         case _:
             raise AssertionError(f"no rule for {type(command).__name__}")
 
@@ -130,7 +251,24 @@ def fault_in_command(command: Command) -> str | None:
 def _needs_reason(command: Command) -> bool:
     """What only operators do carries a reason (PRODUCT decision 20)."""
     match command:
-        case AdjustBalance() | GrantCredit() | SetTerms() | ReturnToSandbox():
+        case (
+            AdjustBalance()
+            | GrantCredit()
+            | SetTerms()
+            | ReturnToSandbox()
+            | AcceptReview()
+            | RejectReview()
+            | FreezeWallet()
+            | UnfreezeWallet()
+            | WriteOffArrears()
+            | Approve()
+            | Decline()
+            | Undo()
+            | CloseWallet()
+            | ReopenWallet()
+            | AssignCard()
+            | AdoptCard()
+        ):
             return True
         case OpenProject():
             return command.live_from_ms is not None
@@ -142,10 +280,28 @@ def _fault_in_id(name: str, value: str) -> str | None:
     return None if is_id(value) else f"{name} must be 1 to 64 printable characters"
 
 
+def _fault_in_event_id(name: str, value: str) -> str | None:
+    if 0 < len(value) <= EVENT_ID_LENGTH_MAX and value.isprintable():
+        return None
+    return f"{name} must be an event's id: 1 to {EVENT_ID_LENGTH_MAX} printable characters"
+
+
 def _fault_in_amount(amount_micros: int) -> str | None:
     if 0 < amount_micros <= AMOUNT_MICROS_MAX:
         return None
     return f"amount_micros must lie between 1 and {AMOUNT_MICROS_MAX}"
+
+
+def _fault_in_line(name: str, limit_micros: int | None) -> str | None:
+    if limit_micros is None or 0 < limit_micros <= AMOUNT_MICROS_MAX:
+        return None
+    return f"{name}, if given, must lie between 1 and {AMOUNT_MICROS_MAX}"
+
+
+def _fault_in_hour(from_ms: int) -> str | None:
+    if 0 <= from_ms <= TIME_MS_MAX and from_ms % MS_PER_HOUR == 0:
+        return None
+    return "from_ms must be a full hour (UTC)"
 
 
 def _fault_in_terms(command: SetTerms) -> str | None:
@@ -161,6 +317,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     `event_id` names the wallet event that records the decision. For an allowed hold,
     `amount_micros` is what it sets aside (0 in sandbox) and `expires_at_ms` when it ends by itself.
+    What `awaits_approval` is not done until another operator approves that event.
     """
 
     command_id: str
@@ -170,3 +327,4 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal | None = None
     amount_micros: int | None = None
     expires_at_ms: int | None = None
+    awaits_approval: bool = False

@@ -4,14 +4,21 @@ The same inputs in the same order, with the same watermarks, give the same walle
 they are cut into batches.
 """
 
-from collections.abc import Sequence
-from typing import Final, TypeGuard
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
 from ledger import commands as ask
 from ledger.events import (
+    ApprovalAsked,
+    ArrearsCollected,
+    CallCharged,
     CardAdopted,
+    ChatCharged,
+    ChatCounted,
+    ChatHour,
+    CrawlCharged,
     Draining,
     Event,
     HoldPlaced,
@@ -19,18 +26,34 @@ from ledger.events import (
     InputRefused,
     ProjectMode,
     ReviewReason,
+    SpendRefused,
+    UsageEvent,
     WalletEvent,
+    is_outcome,
 )
-from ledger.partition import Overlay, PartitionState
-from ledger.rates import DEFAULT_CARD
+from ledger.memory import HASH_SIZE, unpack
+from ledger.money import MICROS_PER_USD
+from ledger.partition import CHAT, DAY_MS, HOLD, Due, Overlay, PartitionState
+from ledger.rates import DEFAULT_CARD, RateLine
 from ledger.refusals import Refusal
-from ledger.usage import CallUsage, fault_in_call
+from ledger.usage import (
+    AnyUsage,
+    CallUsage,
+    ChatUsage,
+    Usage,
+    began_at,
+    fault_in_call,
+    fault_in_usage,
+    happened_at,
+)
 from ledger.wallet import Cause, Wallet
+from ledger.wallet.projects import CARD_LEAD_MS
 
-DAY_MS: Final = 24 * 60 * 60_000
 USAGE_ACTOR: Final = "upstream"
 OUTSIDE_CONTRACT: Final = "invalid"
-OUTPUTS_PER_INPUT_MAX: Final = 8
+OUTPUTS_PER_INPUT_MAX: Final = 24
+CORRECTIONS_PER_INPUT_MAX: Final = 3
+"""Corrections that waited for one another; those beyond wait on."""
 PORTIONS_PER_BATCH_MAX: Final = 50_000
 """Arrears collected in one batch: a payment may settle a million charges."""
 
@@ -38,14 +61,20 @@ PORTIONS_PER_BATCH_MAX: Final = 50_000
 class Rules(msgspec.Struct, frozen=True):
     """The settings that decisions depend on; part of the configuration version in the footer.
 
+    Above `approval_above_micros` what an operator asks needs a second one (PRODUCT decision 20).
     `outputs_max` and `dead_letters_max` bound a batch: a dead letter holds a whole input, however
     large, with its headers.
     """
 
     deduplication_window_ms: int = 90 * DAY_MS
     future_tolerance_ms: int = 5 * 60_000
+    approval_above_micros: int = 1_000 * MICROS_PER_USD
     outputs_max: int = 5_000
     dead_letters_max: int = 20
+
+    def __post_init__(self) -> None:
+        """A batch must have room for one input."""
+        assert self.outputs_max >= OUTPUTS_PER_INPUT_MAX, "no input would fit a batch"
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -65,7 +94,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     event_id_stem: str
     appended_at_ms: int
     content_hash: bytes
-    value: CallUsage | ask.Command | Unreadable
+    value: AnyUsage | ask.Command | Unreadable
     asked_at_ms: int | None = None
     not_after_ms: int | None = None
 
@@ -93,19 +122,29 @@ class Decision(msgspec.Struct, frozen=True):
     overlay: Overlay
 
 
+Recall = Callable[[int], Event]
+"""Reads back the event of a place in the partition's log, which was committed."""
+
+
+def no_recall(place: int) -> Event:
+    """Where nothing is corrected, nothing is read back."""
+    raise AssertionError(f"the log's record {place} cannot be read back here")
+
+
 def decide(
     state: PartitionState,
     batch: Sequence[Input],
     now_ms: int,
     usage_read_to_ms: int,
     rules: Rules,
+    recall: Recall = no_recall,
 ) -> Decision:
     """Decide inputs in their order, as many as fit; what earlier ones left over comes first.
 
     `now_ms` is logical time before the batch; `usage_read_to_ms` the watermark: every usage event
     appended before it has been decided. Nothing in `state` changes.
     """
-    deciding = Deciding(state, now_ms, usage_read_to_ms, rules)
+    deciding = Deciding(state, now_ms, usage_read_to_ms, rules, recall)
     consumed = deciding.take(batch)
     return Decision(
         deciding.take_events(),
@@ -120,7 +159,8 @@ def decide(
 
 def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply:
     """The answer that an outcome event stands for."""
-    refusal = outcome.refusal if isinstance(outcome, HoldRefused | InputRefused) else None
+    is_refused = isinstance(outcome, HoldRefused | InputRefused | SpendRefused)
+    refusal = outcome.refusal if is_refused else None
     placed = outcome if isinstance(outcome, HoldPlaced) else None
     return ask.Reply(
         command_id=command_id,
@@ -130,11 +170,8 @@ def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply
         refusal=refusal,
         amount_micros=placed and placed.amount_micros,
         expires_at_ms=placed and placed.expires_at_ms,
+        awaits_approval=isinstance(outcome, ApprovalAsked),
     )
-
-
-def _is_answer(event: Event) -> TypeGuard[WalletEvent]:
-    return isinstance(event, WalletEvent) and event.answers
 
 
 def _asked_at_ms(item: Input) -> int:
@@ -145,7 +182,12 @@ class Deciding:
     """One batch being decided, all at once or a part at a time."""
 
     def __init__(
-        self, state: PartitionState, now_ms: int, usage_read_to_ms: int, rules: Rules
+        self,
+        state: PartitionState,
+        now_ms: int,
+        usage_read_to_ms: int,
+        rules: Rules,
+        recall: Recall,
     ) -> None:
         """Begin with what the inputs of earlier batches left over."""
         self.overlay = Overlay(state)
@@ -157,12 +199,17 @@ class Deciding:
         self.consumed = 0
         self._usage_read_to_ms = usage_read_to_ms
         self._rules = rules
+        self._recall = recall
+        self._committed = state.place
+        """What stands at this place in the log or after it cannot be read back yet."""
         self._events: list[Event] = []
         self._noted = 0
         """How many of the events the overlay was told."""
         self._events_max = rules.outputs_max
         """How many events fit beside the other outputs. An unfinished input leaves none."""
         self._portions_left = PORTIONS_PER_BATCH_MAX
+        if self.overlay.now_ms:
+            self._forget()
         self._go_on_collecting()
         self._drain()
 
@@ -184,57 +231,189 @@ class Deciding:
         for index, item in enumerate(inputs, before):
             if self.room < OUTPUTS_PER_INPUT_MAX:
                 break
-            self.consumed = index + 1
             if item.appended_at_ms > overlay.now_ms:
                 overlay.now_ms = item.appended_at_ms
+            if overlay.now_ms >= overlay.day_ends_ms:
+                overlay.begin_day()
+                self._forget()
             if overlay.sequence == 0:
                 self._adopt_default_card()
             value = item.value
-            if isinstance(value, CallUsage):
-                self._take_call(index, item, value)
+            if isinstance(value, Usage):
+                if value.corrects is not None and not self._can_correct(value):
+                    break
+                self._take_usage(index, item, value)
             elif isinstance(value, ask.Tick):
                 self._take_tick(index, item, value)
+            elif isinstance(value, ask.AdoptCard):
+                self._take_card(index, item, value)
             elif isinstance(value, ask.Command):
                 self._take_command(index, item, value)
             else:
                 self._set_aside(index, value.code, value.message)
+            self.consumed = index + 1
         return self.consumed - before
+
+    def _forget(self) -> None:
+        """Leave what is past the window by more than a day: what is remembered is decided by day.
+
+        Usage from up to 5 minutes ahead was recorded before it happened; hence the day.
+        """
+        window_ms = self._rules.deduplication_window_ms
+        self.overlay.forget(max(0, self.overlay.now_ms - window_ms - DAY_MS))
 
     # ── Usage ──
 
-    def _take_call(self, index: int, item: Input, usage: CallUsage) -> None:
-        fault = fault_in_call(usage)
+    def _take_usage(self, index: int, item: Input, usage: AnyUsage) -> None:
+        is_call = isinstance(usage, CallUsage)
+        fault = fault_in_call(usage) if is_call else fault_in_usage(usage)
         if fault is not None:
             self._set_aside(index, OUTSIDE_CONTRACT, fault)
             return
         overlay, content_hash = self.overlay, item.content_hash
-        tenant_id, event_id, ended_at = usage.tenant_id, usage.event_id, usage.ended_at
-        known_hash = overlay.usage_hash(tenant_id, event_id)
-        if known_hash == content_hash:
+        tenant_id, event_id = usage.tenant_id, usage.event_id
+        known = overlay.usage_trace((type(usage), tenant_id), event_id)
+        if known is not None and known[:HASH_SIZE] == content_hash:
             self.repeats += 1
             return
         wallet, now_ms = overlay.wallet(tenant_id), overlay.now_ms
+        ended_at = usage.ended_at if is_call else happened_at(usage)
         cause = Cause(
             item.event_id_stem, event_id, content_hash, USAGE_ACTOR, ended_at, now_ms, self._events
         )
-        if known_hash is not None:
+        if known is not None:
             wallet.refuse_usage(usage, Refusal.conflict, cause)
-        else:
-            if usage.project_id not in wallet.projects:
-                wallet.meet_project(usage.project_id, cause)
-            card = overlay.cards.in_force(usage.started_at)
+            self._collect(wallet, cause)
+            return
+        if usage.project_id not in wallet.projects:
+            wallet.meet_project(usage.project_id, cause)
+        if ended_at < now_ms - self._rules.deduplication_window_ms:
+            wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
+        elif ended_at > item.appended_at_ms + self._rules.future_tolerance_ms:
+            wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
+        elif usage.corrects is not None:
+            self._correct(wallet, usage, cause)
+        elif is_call:
+            card = wallet.card_in_force(usage.started_at, overlay.cards)
             price = card and card.price_call(usage)
-            if ended_at < now_ms - self._rules.deduplication_window_ms:
-                wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
-            elif ended_at > item.appended_at_ms + self._rules.future_tolerance_ms:
-                wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
-            elif usage.corrects is not None:
-                wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
-            elif price is None:
+            if price is None:
                 wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
             else:
-                wallet.charge_call(usage, price, cause)
+                is_simulated = not wallet.is_live(usage.project_id, usage.started_at)
+                wallet.charge_call(usage, price, cause, is_simulated=is_simulated)
+        else:
+            card = wallet.card_in_force(began_at(usage), overlay.cards)
+            if card is None or card.price(usage) is None:
+                wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
+            else:
+                wallet.charge(usage, card, cause)
+        if wallet.waiting:
+            self._note()
+            self._apply_waiting(wallet, usage, cause)
         self._collect(wallet, cause)
+
+    # ── Corrections ──
+
+    def _can_correct(self, usage: AnyUsage) -> bool:
+        """Whether what the correction needs is in the log: else the batch ends before it."""
+        assert usage.corrects is not None
+        overlay, tenant_id = self.overlay, usage.tenant_id
+        packed = overlay.usage_trace((type(usage), tenant_id), usage.corrects)
+        if packed is None:
+            return True
+        trace = unpack(packed)
+        if trace.is_corrected:
+            return True
+        return trace.place < self._committed and all(
+            place < self._committed for place in self._places_of(self._recall(trace.place))
+        )
+
+    def _places_of(self, original: Event) -> Sequence[int]:
+        """Where in the log the rest of what a correction needs stands."""
+        overlay = self.overlay
+        if isinstance(original, ChatCounted):
+            tenant_id = original.originator_id
+            if original.hour in overlay.wallet(tenant_id).chats:
+                return ()
+            place = overlay.chat_charge(tenant_id, original.hour)
+            if place >= self._committed:
+                return (place,)
+            return (place, *overlay.collections(self._recall(place).event_id))
+        return overlay.collections(original.event_id)
+
+    def _correct(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
+        """Apply a correction, let it wait for its original, or leave it to an operator."""
+        assert usage.corrects is not None
+        key = (type(usage), usage.tenant_id)
+        packed = self.overlay.usage_trace(key, usage.corrects)
+        if packed is None and (type(usage).__name__, usage.corrects) in wallet.waiting:
+            wallet.hold_for_review(usage, ReviewReason.CORRECTED_BEFORE, cause)
+        elif packed is None:
+            waits_until_ms = self.overlay.now_ms + self._rules.deduplication_window_ms
+            wallet.keep_waiting(usage, waits_until_ms, cause)
+        elif unpack(packed).is_corrected:
+            wallet.hold_for_review(usage, ReviewReason.CORRECTED_BEFORE, cause)
+        else:
+            original = self._recall(unpack(packed).place)
+            assert isinstance(original, UsageEvent)
+            assert original.usage.event_id == usage.corrects, "places follow the log"
+            self._correct_original(wallet, usage, original, cause)
+
+    def _correct_original(
+        self, wallet: Wallet, usage: AnyUsage, original: UsageEvent, cause: Cause
+    ) -> None:
+        cards = self.overlay.cards
+        if isinstance(original, CallCharged | CrawlCharged) and not isinstance(usage, ChatUsage):
+            card = cards.version(*original.card)
+            price = card and card.price(usage)
+            if price is None:
+                wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
+                return
+            collected = self._collected(original.event_id)
+            wallet.correct_charge(usage, original, collected, price, cause)
+        elif isinstance(original, ChatCounted) and isinstance(usage, ChatUsage):
+            hour = original.hour
+            card = cards.version(hour.card_id, hour.card_version)
+            assert card is not None, "a card that priced something is never forgotten"
+            charge = None if hour in wallet.chats else self._chat_charge(wallet.id, hour)
+            collected = [] if charge is None else self._collected(charge.event_id)
+            wallet.correct_chat(usage, original, charge, collected, card, cause)
+        else:
+            # It is in review itself, waits itself, or was withdrawn.
+            wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
+
+    def _chat_charge(self, tenant_id: str, hour: ChatHour) -> ChatCharged:
+        charge = self._recall(self.overlay.chat_charge(tenant_id, hour))
+        assert isinstance(charge, ChatCharged)
+        return charge
+
+    def _collected(self, charge_event_id: str) -> list[ArrearsCollected]:
+        events = [self._recall(place) for place in self.overlay.collections(charge_event_id)]
+        return [event for event in events if isinstance(event, ArrearsCollected)]
+
+    def _apply_waiting(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
+        """Apply the correction that waited for this usage, and the one that waited for that."""
+        for _ in range(CORRECTIONS_PER_INPUT_MAX):
+            waiting = wallet.waiting.get((type(usage).__name__, usage.event_id))
+            original = next(
+                (
+                    event
+                    for event in reversed(self._events)
+                    if isinstance(event, UsageEvent) and event.usage is usage
+                ),
+                None,
+            )
+            if waiting is None or original is None or not original.is_applied:
+                return
+            usage = waiting.usage
+            self._as_of(waiting, cause)
+            self._correct_original(wallet, usage, original, cause)
+            self._note()
+
+    def _as_of(self, event: WalletEvent, cause: Cause) -> None:
+        """What follows is that earlier event's doing."""
+        cause.input_id, cause.input_hash = event.input_id, event.input_hash
+        cause.actor, cause.occurred_at_ms = event.actor, event.occurred_at_ms
 
     # ── Commands ──
 
@@ -252,6 +431,7 @@ class Deciding:
             return
         wallet = self.overlay.wallet(command.tenant_id)
         cause = self._cause(item, command.command_id, command.actor, _asked_at_ms(item))
+        first = len(self._events)
         is_conflict = known is not None or wallet.contradicts(command)
         refusal = Refusal.conflict if is_conflict else self._untimely(item, command)
         if refusal is not None:
@@ -259,7 +439,8 @@ class Deciding:
         else:
             self._ask_wallet(wallet, command, cause)
         self._collect(wallet, cause)
-        outcome = next(filter(_is_answer, reversed(self._events)))
+        outcome = next(filter(is_outcome, self._events[first:]))
+        assert isinstance(outcome, WalletEvent)
         self._answer(index, reply_to(command.command_id, name[0], outcome))
 
     def _untimely(self, item: Input, command: ask.Command) -> Refusal | None:
@@ -268,7 +449,7 @@ class Deciding:
         asked_at_ms = _asked_at_ms(item)
         # Only holds' ids are forgotten; every other command's id is remembered for ever.
         if (
-            isinstance(command, ask.PlaceHold | ask.VoidHold)
+            isinstance(command, ask.PlaceHold | ask.VoidHold | ask.AskToSpend)
             and asked_at_ms < now_ms - self._rules.deduplication_window_ms
         ):
             return Refusal.too_old
@@ -283,30 +464,52 @@ class Deciding:
         return None
 
     def _ask_wallet(self, wallet: Wallet, command: ask.Command, cause: Cause) -> None:
+        overlay = self.overlay
+        if wallet.amount_to_approve_micros(command) > self._rules.approval_above_micros:
+            wallet.ask_approval(command, cause)
+            return
         match command:
             case ask.PlaceHold():
-                card = self.overlay.cards.in_force(self.overlay.now_ms)
-                hold = (command.tenant_id, command.command_id)
-                named = self.overlay.was_named_by_usage(hold)
-                wallet.place_hold(command, card, cause, usage_came_first=named)
+                named = overlay.was_named_by_usage((command.tenant_id, command.command_id))
+                wallet.place_hold(command, overlay.cards, cause, usage_came_first=named)
             case ask.VoidHold():
-                placed = self.overlay.command((command.tenant_id, command.hold_id))
+                placed = overlay.command((command.tenant_id, command.hold_id))
                 was_placed = placed is not None and isinstance(placed.outcome, HoldPlaced)
                 wallet.void_hold(command, cause, was_placed=was_placed)
+            case ask.AskToSpend():
+                wallet.ask_to_spend(command, cause)
             case ask.SettleTopUp():
                 wallet.settle_top_up(command, cause)
-            case ask.GrantCredit():
-                wallet.grant_credit(command, cause)
-            case ask.AdjustBalance():
-                wallet.adjust_balance(command, cause)
-            case ask.SetTerms():
-                wallet.set_terms(command, cause)
+            case ask.GrantCredit() | ask.AdjustBalance() | ask.WriteOffArrears() | ask.SetTerms():
+                wallet.operate(command, cause)
             case ask.OpenProject():
                 wallet.open_project(command, cause)
             case ask.GoLive():
                 wallet.change_mode(command, ProjectMode.LIVE, cause)
             case ask.ReturnToSandbox():
                 wallet.change_mode(command, ProjectMode.SANDBOX, cause)
+            case ask.AcceptReview():
+                wallet.accept_review(command, overlay.cards, cause)
+            case ask.RejectReview():
+                wallet.reject_review(command, cause)
+            case ask.FreezeWallet() | ask.UnfreezeWallet():
+                wallet.freeze(command, cause)
+            case ask.Approve():
+                wallet.approve(command, cause)
+            case ask.Decline():
+                wallet.decline(command, cause)
+            case ask.Undo():
+                wallet.undo(command, cause)
+            case ask.CloseWallet():
+                wallet.close(command, cause)
+            case ask.ReopenWallet():
+                wallet.reopen(command, cause)
+            case ask.AssignCard():
+                wallet.assign_card(command, overlay.cards, cause)
+            case ask.SetBudget():
+                wallet.set_budget(command, cause)
+            case ask.SetLowBalanceLine():
+                wallet.set_low_balance_line(command, cause)
             case _:
                 raise AssertionError(f"no rule for {type(command).__name__}")
 
@@ -376,15 +579,53 @@ class Deciding:
             draining.next_index,
         )
         while self.room >= OUTPUTS_PER_INPUT_MAX:
-            due = self.overlay.next_due_hold(draining.due_before_ms)
+            due = self.overlay.next_due(draining.due_before_ms)
             if due is None:
                 self.overlay.draining = None
                 return
             wallet = self.overlay.wallet(due.tenant_id)
-            cause.occurred_at_ms = due.expires_at_ms
-            wallet.expire_hold(due.hold_id, cause)
+            self._end(wallet, due, cause)
             self._collect(wallet, cause)
         self.overlay.draining = msgspec.structs.replace(draining, next_index=cause.next_index)
+
+    def _end(self, wallet: Wallet, due: Due, cause: Cause) -> None:
+        """Let what is due end: a hold expires, a chat's hour is charged, a wait is given up."""
+        cause.occurred_at_ms = due.at_ms
+        if due.kind == HOLD:
+            wallet.expire_hold(str(due.what[0]), cause)
+        elif due.kind == CHAT:
+            hour = next(one for one in wallet.chats if msgspec.structs.astuple(one) == due.what)
+            card = self.overlay.cards.version(hour.card_id, hour.card_version)
+            assert card is not None, "a card that priced something is never forgotten"
+            wallet.charge_chat(hour, card, cause)
+        else:
+            waiting = next(one for one in wallet.waiting.values() if one.corrected == due.what)
+            own = msgspec.structs.replace(cause)
+            self._as_of(waiting, own)
+            wallet.hold_for_review(waiting.usage, ReviewReason.ORIGINAL_UNKNOWN, own)
+            cause.next_index = own.next_index
+
+    def _take_card(self, index: int, item: Input, command: ask.AdoptCard) -> None:
+        """Adopt a version of a card: it takes effect at least an hour after it was sent."""
+        overlay = self.overlay
+        fault = ask.fault_in_command(command)
+        if fault is not None:
+            self._set_aside(index, OUTSIDE_CONTRACT, fault)
+            return
+        known = overlay.cards.version(command.card_id, command.card_version)
+        asked = (command.effective_from_ms, command.lines)
+        if known is not None and asked == (known.effective_from_ms, known.lines):
+            self.repeats += 1
+        elif known is not None:
+            self._set_aside(index, Refusal.conflict, "that version was adopted with other lines")
+        elif command.effective_from_ms < item.appended_at_ms + CARD_LEAD_MS:
+            self._set_aside(index, Refusal.too_late, "a card takes effect an hour ahead or later")
+        else:
+            self._adopt(
+                f"{item.event_id_stem}:0",
+                (command.command_id, item.content_hash, command.actor),
+                (command.card_id, command.card_version, *asked),
+            )
 
     # ── Inner parts ──
 
@@ -408,8 +649,11 @@ class Deciding:
         self._noted = len(events)
 
     def _collect(self, wallet: Wallet, cause: Cause) -> None:
-        """Note a wallet's new events; arrears are collected with them, as far as it fits."""
+        """Note a wallet's new events; what they make true follows: notices, collected arrears."""
         self._note()
+        if wallet.wants_notices:
+            wallet.notice(cause)
+            self._note()
         if wallet.arrears_micros:
             self._collect_arrears(wallet, cause)
 
@@ -439,20 +683,20 @@ class Deciding:
 
     def _adopt_default_card(self) -> None:
         """The shipped card is in force from the beginning of time (RELIABILITY, cards)."""
-        overlay = self.overlay
-        adopted = CardAdopted(
-            originator_id="",
-            originator_version=1,
-            event_id=f"{overlay.log_name}:1",
-            occurred_at_ms=overlay.now_ms,
-            recorded_at_ms=overlay.now_ms,
-            input_id="",
-            input_hash=bytes(16),
-            actor="ledger",
-            card_id=DEFAULT_CARD.card_id,
-            card_version=DEFAULT_CARD.version,
-            effective_from_ms=DEFAULT_CARD.effective_from_ms,
-            lines=DEFAULT_CARD.lines,
+        card = DEFAULT_CARD
+        self._adopt(
+            f"{self.overlay.log_name}:1",
+            ("", bytes(HASH_SIZE), "ledger"),
+            (card.card_id, card.version, card.effective_from_ms, card.lines),
         )
-        self._events.append(adopted)
+
+    def _adopt(
+        self,
+        event_id: str,
+        caused_by: tuple[str, bytes, str],
+        card: tuple[str, int, int, tuple[RateLine, ...]],
+    ) -> None:
+        now_ms, sequence = self.overlay.now_ms, self.overlay.sequence
+        envelope = ("", sequence + 1, event_id, now_ms, now_ms, *caused_by)
+        self._events.append(CardAdopted(*envelope, *card))
         self._note()

@@ -1,5 +1,6 @@
 """Rate cards: named lines with prices, versioned, and how a call is priced by one."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -8,11 +9,14 @@ from ledger.money import MICROS_PER_CENT, MICROS_PER_USD, round_half_even
 from ledger.usage import (
     FREE_PAGES_MAX,
     INCLUDED_MS,
+    TIME_MS_MAX,
+    AnyUsage,
     CallOutcome,
     CallUsage,
     CrawlUsage,
     Tier,
     call_outcome,
+    is_id,
     overage_minutes,
 )
 
@@ -63,6 +67,29 @@ class CallPrice(Price, frozen=True):
     outcome: CallOutcome
 
 
+PRICE_MICROS_MAX: Final = 10**12
+LINES_MAX: Final = 500
+
+
+def fault_in_card(
+    card_id: str, version: int, effective_from_ms: int, lines: Sequence[RateLine]
+) -> str | None:
+    """What keeps a published card from being adopted, as a sentence; None if nothing does."""
+    names = [line.line for line in lines]
+    if not is_id(card_id) or version < 1:
+        return "card_id must be 1 to 64 printable characters, card_version at least 1"
+    if not 0 <= effective_from_ms <= TIME_MS_MAX or effective_from_ms % MS_PER_HOUR:
+        return "effective_from_ms must be a full hour (UTC)"
+    if not 0 < len(names) <= LINES_MAX or len(set(names)) < len(names):
+        return f"a card has 1 to {LINES_MAX} lines, each once"
+    broken = [line.line for line in lines if not _is_sound(line)]
+    return f"lines out of range: {', '.join(broken)}"[:200] if broken else None
+
+
+def _is_sound(line: RateLine) -> bool:
+    return is_id(line.line) and is_id(line.unit) and 0 <= line.price_micros <= PRICE_MICROS_MAX
+
+
 class RateCard:
     """A version of a card, in force for what begins at `effective_from_ms` (UTC) or later."""
 
@@ -75,6 +102,14 @@ class RateCard:
         self.lines = lines
         self._price_micros = {line.line: line.price_micros for line in lines}
         self._call_prices: dict[tuple[Tier, CallOutcome, int], CallPrice | None] = {}
+
+    def price(self, usage: AnyUsage) -> Price | None:
+        """The price of usage by itself; None if the card lacks a line it needs."""
+        if isinstance(usage, CallUsage):
+            return self.price_call(usage)
+        if isinstance(usage, CrawlUsage):
+            return self.price_crawl(usage)
+        return self.price_chat(usage.input_tokens, usage.output_tokens)
 
     def price_call(self, usage: CallUsage) -> CallPrice | None:
         """The price of a completed call; None if the card lacks a line it needs."""
@@ -95,8 +130,8 @@ class RateCard:
             return None
         charged_ms = usage.duration_ms if usage.pages_fetched > FREE_PAGES_MAX else 0
         amount_micros = round_half_even(charged_ms * price_micros, MS_PER_HOUR)
-        lines = (PricedLine(CRAWLER_LINE, charged_ms, amount_micros),) if charged_ms else ()
-        return Price(self.card_id, self.version, lines, amount_micros)
+        line = PricedLine(CRAWLER_LINE, charged_ms, amount_micros)
+        return Price(self.card_id, self.version, (line,), amount_micros)
 
     def price_chat(self, input_tokens: int, output_tokens: int) -> Price | None:
         """The price of tokens, rounded once; what the lines' parts lack is the output's."""
@@ -135,22 +170,34 @@ class RateCard:
 
 
 class CardBook:
-    """The cards a partition has adopted, the highest version first."""
+    """The cards a partition has adopted: of each id the highest version first."""
 
-    def __init__(self, versions: tuple[RateCard, ...] = ()) -> None:
+    def __init__(self, versions: Sequence[RateCard] = ()) -> None:
         self._versions = versions
+        self._cards: dict[str, list[RateCard]] = {}
+        for card in sorted(versions, key=lambda card: card.version, reverse=True):
+            self._cards.setdefault(card.card_id, []).append(card)
 
     def with_card(self, card: RateCard) -> "CardBook":
         """A book that holds this card too."""
-        versions = sorted([*self._versions, card], key=lambda card: card.version, reverse=True)
-        return CardBook(tuple(versions))
+        return CardBook((*self._versions, card))
 
-    def in_force(self, began_ms: int) -> RateCard | None:
-        """The highest version in force at that moment; None before the first adoption."""
-        for card in self._versions:
+    def in_force(self, began_ms: int, card_id: str = DEFAULT_CARD_ID) -> RateCard | None:
+        """The highest version in force at that moment; None if there is none yet."""
+        for card in self._cards.get(card_id, ()):
             if card.effective_from_ms <= began_ms:
                 return card
         return None
+
+    def newest(self, card_id: str) -> RateCard | None:
+        """The highest version, in force or not; None of a card that nobody published."""
+        versions = self._cards.get(card_id)
+        return versions[0] if versions else None
+
+    def version(self, card_id: str, version: int) -> RateCard | None:
+        """That version; None if it was not adopted."""
+        of_id = self._cards.get(card_id, ())
+        return next((card for card in of_id if card.version == version), None)
 
 
 def call_line(tier: Tier, outcome: CallOutcome) -> str:

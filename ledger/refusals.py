@@ -27,6 +27,13 @@ class Refusal(StrEnum):
     no_change = "no_change"
     project_in_use = "project_in_use"
     too_many_lots = "too_many_lots"
+    not_acceptable = "not_acceptable"
+    not_owed = "not_owed"
+    spent = "spent"
+    same_operator = "same_operator"
+    in_flight = "in_flight"
+    refundable = "refundable"
+    credit_in_use = "credit_in_use"
 
     @property
     def sentence(self) -> str:
@@ -44,8 +51,8 @@ _SENTENCES = {
     Refusal.in_the_future: "Its time lies more than 5 minutes ahead; check the sender's clock.",
     Refusal.too_late: "It reached the ledger after its own `not_after`; ask again.",
     Refusal.unknown: (
-        "The ledger does not know this tenant, project, hold or payment: check the id. A new tenant"
-        " begins with a project: `ledger project open`."
+        "The ledger does not know this tenant, project, hold, payment, review or approval: check"
+        " the id. A new tenant begins with a project: `ledger project open`."
     ),
     Refusal.closed: "The wallet is closed.",
     Refusal.frozen: "The wallet is frozen by an operator.",
@@ -61,5 +68,19 @@ _SENTENCES = {
     Refusal.not_refundable: "Nothing of it can be refunded.",
     Refusal.no_change: "It is so already.",
     Refusal.too_many_lots: "So many lots are unspent that no more are added; grant it in one sum.",
+    Refusal.not_acceptable: (
+        "A correction is not charged by itself: reject it, and adjust the balance if it was right."
+    ),
+    Refusal.not_owed: (
+        "More than is owed, or than 1,000 charges of it: look at the balance, and write off less."
+    ),
+    Refusal.spent: "A part of it is spent already; adjust the balance by what is left instead.",
+    Refusal.same_operator: "Another operator than the one who asked has to approve it.",
+    Refusal.in_flight: (
+        "A hold, a chat's hour, a waiting correction, a review or an approval is still open;"
+        " end that first."
+    ),
+    Refusal.refundable: "Paid funds are left; refund them first.",
+    Refusal.credit_in_use: "Credit was used and is not paid back yet.",
     Refusal.project_in_use: "The project has usage; it can only go live from now on.",
 }

@@ -44,6 +44,13 @@ class CallOutcome(Word):
     SPAM_OR_SILENT = "SPAM_OR_SILENT"
 
 
+class Activity(Word):
+    """What begins without a known most it could cost."""
+
+    CHAT = "CHAT"
+    CRAWL = "CRAWL"
+
+
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """What every usage event says of itself: one record of a usage topic.
 
@@ -100,6 +107,22 @@ class ChatUsage(Usage, frozen=True, gc=False):
     occurred_at: int
     input_tokens: int
     output_tokens: int
+
+
+AnyUsage = CallUsage | CrawlUsage | ChatUsage
+CHAT_HOUR_MS: Final = 3_600_000
+
+
+def began_at(usage: AnyUsage) -> int:
+    """When what decides about mode and card began: the call, the crawl, the chat's hour (UTC)."""
+    if isinstance(usage, ChatUsage):
+        return usage.occurred_at - usage.occurred_at % CHAT_HOUR_MS
+    return usage.started_at
+
+
+def happened_at(usage: AnyUsage) -> int:
+    """When it was over, by its own word (UTC milliseconds)."""
+    return usage.occurred_at if isinstance(usage, ChatUsage) else usage.ended_at
 
 
 def call_outcome(usage: CallUsage) -> CallOutcome:
@@ -171,6 +194,13 @@ def fault_in_call(usage: CallUsage) -> str | None:
     if not 0 < usage.duration_cap_ms <= DURATION_CAP_MS_MAX:
         return f"duration_cap_ms must lie between 1 and {DURATION_CAP_MS_MAX}"
     return None
+
+
+def fault_in_usage(usage: AnyUsage) -> str | None:
+    """What is outside its topic's contract, as a sentence; None if nothing is."""
+    if isinstance(usage, CallUsage):
+        return fault_in_call(usage)
+    return fault_in_crawl(usage) if isinstance(usage, CrawlUsage) else fault_in_chat(usage)
 
 
 def fault_in_crawl(usage: CrawlUsage) -> str | None:

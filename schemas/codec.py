@@ -180,6 +180,10 @@ def _refuse_prefix(value: bytes, topic: str) -> Any:
 
 _EMBEDDED: Final = _embedded_prefixes()
 
+UsageCodec = (
+    TopicCodec[usage.CallUsage] | TopicCodec[usage.CrawlUsage] | TopicCodec[usage.ChatUsage]
+)
+
 calls: Final = TopicCodec[usage.CallUsage]("usage.calls")
 crawls: Final = TopicCodec[usage.CrawlUsage]("usage.crawls")
 chat: Final = TopicCodec[usage.ChatUsage]("usage.chat")

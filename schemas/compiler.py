@@ -5,8 +5,9 @@ nothing: it refuses numbers out of range or over-long, lengths beyond the value,
 and symbols, and anything left over, all as `Malformed`.
 
 Only what the topics use is supported: records, strings, bytes, booleans, int, long, fixed, enums,
-arrays of items that are never empty, `["null", x]`, and a last field `body`, a union of records
-whose types also hold the fields around it. Anything else, recursion too, is refused here.
+arrays of items that are never empty, `["null", x]`, unions of records, and a last field `body`,
+a union of records whose types also hold the fields around it. Anything else, recursion too, is
+refused here.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -240,7 +241,10 @@ class _DecoderSource(Source):
         return primitives.OPTIONAL if is_optional else primitives.ONE_BYTE
 
     def _may_repeat(self, field: Node) -> bool:
-        kind = kind_of(self.resolve(field["type"]))
+        node = self.resolve(field["type"])
+        kind = kind_of(node)
+        if kind == "union" and self.is_choice(node):
+            return False
         return kind in ("boolean", "enum", "union") or (
             kind == "string" and field["name"] in REPEATED_TEXTS
         )
@@ -286,7 +290,8 @@ class _DecoderSource(Source):
         node = self.resolve(node)
         kind = kind_of(node)
         if kind == "union":
-            return self._optional(depth, node, name)
+            is_choice = self.is_choice(node)
+            return self._choice(depth, node) if is_choice else self._optional(depth, node, name)
         if kind == "long":
             return self._time(depth) if is_time_node else self._long(depth)
         if kind == "int":
@@ -381,6 +386,15 @@ class _DecoderSource(Source):
         self.add(depth, "else: raise no_branch(number(d, p - 1)[0])")
         return var
 
+    def _choice(self, depth: int, union: Node) -> str:
+        index, var = self._long(depth), self.name("v")
+        for branch, member in enumerate(union):
+            self.add(depth, f"{'if' if branch == 0 else 'elif'} {index} == {branch}:")
+            made = self._record(depth + 1, self.resolve(member), {})
+            self.add(depth + 1, f"{var} = {made}")
+        self.add(depth, f"else: raise no_branch({index})")
+        return var
+
     def _array(self, depth: int, node: Node, name: str) -> str:
         item = self.item_of(node)
         var = self.name("v")
@@ -464,6 +478,8 @@ class _EncoderSource(Source):
         is_time_node = is_time(node)
         node = self.resolve(node)
         kind = kind_of(node)
+        if kind == "union" and self.is_choice(node):
+            return [self._choice(node, value, name)]
         if kind == "union":
             other = " + ".join(self._parts(self.optional(node), value, name))
             return [rf"(b'\0' if {value} is None else b'\2' + {other})"]
@@ -499,6 +515,16 @@ class _EncoderSource(Source):
             writer = self._function(self.name("write"), self._fields(node, "o"), ["o"])
             return [f"({writer}({value}) if spliced is None else spliced)"]
         return self._fields(node, value)
+
+    def _choice(self, union: Node, value: str, name: str) -> str:
+        """An expression that chooses by the object's type."""
+        kind, choices = f"({self.name('t')} := type({value}))", list[str]()
+        for index, member in enumerate(union):
+            cls = self.constant("T", self.type_of(self.resolve(member)["name"]))
+            parts = " + ".join(self._parts(member, value, name))
+            choices.append(f"{primitives.long(index)!r} + {parts} if {kind} is {cls} else ")
+            kind = kind.partition(" ")[0].lstrip("(")
+        return f"({''.join(choices)}no_type({value}))"
 
     def _array(self, node: Node, value: str, name: str) -> str:
         item = self.item_of(node)

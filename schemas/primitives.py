@@ -286,6 +286,11 @@ def no_branch(index: int) -> Malformed:
     return Malformed(f"a union has no branch {index}")
 
 
+def no_type(value: object) -> bytes:
+    """Refuse an object whose type is none of a union's."""
+    raise AssertionError(f"{type(value).__name__} is no branch of the union")
+
+
 def wrong_size(value: bytes) -> bytes:
     """Refuse a fixed of another size than its own."""
     raise AssertionError(f"a fixed of {len(value)} bytes")

@@ -83,10 +83,14 @@ class Source:
             return any(self._takes_space(field["type"], seen) for field in node["fields"])
         return kind != "record" and kind != "null" and (kind != "fixed" or node["size"] > 0)
 
+    def is_choice(self, union: Node) -> bool:
+        """Whether a union is of records, which are told apart by the core's types."""
+        return all(kind_of(self.resolve(member)) == "record" for member in union)
+
     def optional(self, union: Node) -> Node:
-        """What a union holds beside null, the only kind of union there is but for the body's."""
+        """What a union holds beside null."""
         if len(union) != 2 or union[0] != "null":
-            raise UnsupportedSchema('a union other than ["null", x]')
+            raise UnsupportedSchema('a union other than ["null", x] or of records')
         return union[1]
 
     def build(self, entry: str) -> Callable[..., Any]:

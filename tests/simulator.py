@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from confluent_kafka import Message
 
-from consumers.processor.inputs import INPUT_TOPICS, USAGE_CALLS, WALLET_COMMANDS
+from consumers.processor.inputs import INPUT_TOPICS, USAGE, WALLET_COMMANDS
 from consumers.processor.step import PartitionProcessor
 from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
@@ -66,7 +66,7 @@ class Simulator:
     def decide(self, batch: int = 500) -> None:
         """Decide all that is waiting, commands first."""
         for number, processor in enumerate(self._processors):
-            for topic in (WALLET_COMMANDS, USAGE_CALLS):
+            for topic in (WALLET_COMMANDS, *USAGE):
                 self._drain(processor, number, topic, batch)
 
     def topic(self, topic: str) -> Iterator[Message]:
@@ -81,7 +81,14 @@ class Simulator:
 
     def _processor(self, partition: int) -> PartitionProcessor:
         topic_ids: dict[str, str] = dict.fromkeys(INPUT_TOPICS, "simulated")
-        claim = Claim(partition, self.partitions, topic_ids, NAMES)
+        log = self.records[WALLET_EVENTS, partition]
+
+        def read_back(offset: int) -> Iterator[InputRecord]:
+            return (
+                cast(InputRecord, message) for message in log if (message.offset() or 0) >= offset
+            )
+
+        claim = Claim(partition, self.partitions, topic_ids, NAMES, read_back)
         return PartitionProcessor(claim, self._rules, "simulator")
 
     def _drain(self, processor: PartitionProcessor, number: int, topic: str, batch: int) -> None:
@@ -100,7 +107,9 @@ class Simulator:
             self._decided[place] += result.consumed
 
     def _has_read_usage(self, number: int) -> bool:
-        return self._decided[USAGE_CALLS, number] == len(self.records[USAGE_CALLS, number])
+        return all(
+            self._decided[topic, number] == len(self.records[topic, number]) for topic in USAGE
+        )
 
     def _append(
         self, topic: str, partition: int, key: bytes | None, value: bytes | None, headers: Headers

@@ -1,23 +1,27 @@
 """From records to inputs: what cannot be read or stands in the wrong place is set aside."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
 from eventlog.records import Headers, InputRecord
 from eventlog.settings import GENERATION
-from ledger.commands import Command, Tick
+from ledger.commands import AdoptCard, Command, Tick
 from ledger.decide import Input, SetAside, Unreadable
 from ledger.errors import UnreadableInput
-from ledger.usage import TIME_MS_MAX, CallUsage, is_id
+from ledger.usage import TIME_MS_MAX, AnyUsage, is_id
 from schemas import codec
 from schemas.codec import PREFIX_SIZE
 from schemas.primitives import Malformed
 
-USAGE_CALLS: Final = "usage.calls"
 WALLET_COMMANDS: Final = "wallet.commands"
-INPUT_TOPICS: Final = (USAGE_CALLS, WALLET_COMMANDS)
+USAGE: Final[Mapping[str, codec.UsageCodec]] = {
+    "usage.calls": codec.calls,
+    "usage.crawls": codec.crawls,
+    "usage.chat": codec.chat,
+}
+INPUT_TOPICS: Final = (*USAGE, WALLET_COMMANDS)
 
 CORRELATION_ID: Final = "correlation_id"
 INSTANCE_ID: Final = "instance_id"
@@ -49,14 +53,16 @@ class Reader:
         inputs: list[Input] = []
         payloads: dict[int, bytes] = {}
         own_tenants, content_hash_of = self._own_tenants, codec.content_hash
-        topic, stem, is_usage = "", "", False
-        decode: Callable[[bytes, int], CallUsage] | None = None
+        topic, stem = "", ""
+        usage_codec: codec.UsageCodec | None = None
+        decode: Callable[[bytes, int], AnyUsage] | None = None
         prefix, is_embeddable = b"", False
         for record in records:
             # What a run of records shares is looked up once.
             if record.topic() != topic:
                 topic = record.topic()
-                stem, is_usage = self._stems[topic], self._logical[topic] == USAGE_CALLS
+                stem, usage_codec = self._stems[topic], USAGE.get(self._logical[topic])
+                decode = None
             event_id_stem = f"{stem}{record.offset()}"
             appended_at_ms = record.timestamp()[1]
             value = record.value()
@@ -65,12 +71,12 @@ class Reader:
                     raise Malformed("the record has no value")
                 payload = value[PREFIX_SIZE:]
                 content_hash = content_hash_of(payload)
-                if not is_usage:
+                if usage_codec is None:
                     asked = self._command(record, value)
                     inputs.append(Input(event_id_stem, appended_at_ms, content_hash, *asked))
                     continue
                 if decode is None or value[:PREFIX_SIZE] != prefix:
-                    decode, is_embeddable = codec.calls.decoder(value), codec.is_embeddable(value)
+                    decode, is_embeddable = usage_codec.decoder(value), codec.is_embeddable(value)
                     prefix = value[:PREFIX_SIZE]
                 usage = decode(value, PREFIX_SIZE)
                 if record.key() != own_tenants.get(usage.tenant_id):
@@ -86,7 +92,7 @@ class Reader:
     def _command(self, record: InputRecord, value: bytes) -> tuple[Command, int | None, int | None]:
         """The command, when it was asked, and after which time it shall not be decided."""
         command = codec.asked.decode(value)
-        is_placed = not isinstance(command, Tick)
+        is_placed = not isinstance(command, Tick | AdoptCard)
         if is_placed and record.key() != self._own_tenants.get(command.tenant_id):
             self._check_place(record.key(), command.tenant_id)
         headers = self._command_headers(record)

@@ -87,7 +87,7 @@ class _Replay:
 
     def _merge(self) -> None:
         self._overlay.merge()
-        self._state.forget_ended_holds()
+        self._state.forget_what_ended()
         self._chains.advance(self._heads)
         self._overlay = Overlay(self._state)
         self._heads = {}

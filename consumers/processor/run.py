@@ -3,7 +3,7 @@
 import gc
 from typing import Final
 
-from consumers.processor.inputs import USAGE_CALLS, WALLET_COMMANDS
+from consumers.processor.inputs import USAGE, WALLET_COMMANDS
 from consumers.processor.step import EVENTS, PartitionProcessor
 from eventlog.driver import Driver
 from eventlog.logic import Claim, Observer
@@ -37,7 +37,7 @@ def run(
     _check_partitions(kafka, partitions)
     # A batch makes thousands of objects that live; the collector would walk them again and again.
     gc.set_threshold(YOUNG_OBJECTS_MAX)
-    wiring = Wiring(APP, (USAGE_CALLS,), WALLET_COMMANDS, EVENTS, partitions)
+    wiring = Wiring(APP, tuple(USAGE), WALLET_COMMANDS, EVENTS, partitions)
 
     def logic(claim: Claim) -> PartitionProcessor:
         return PartitionProcessor(claim, rules, code_version)

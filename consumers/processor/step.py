@@ -4,8 +4,11 @@ The transactional driver and the simulator in the tests drive this same class; t
 what they do with the records.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -29,6 +32,7 @@ REPLIES: Final = "wallet.replies"
 DEAD_LETTERS: Final = "ledger.dlq"
 NO_INPUT: Final = bytes(codec.CONTENT_HASH_SIZE)
 LEDGER_ACTOR: Final = "ledger"
+RECORDS_PER_MARK: Final = 1_000
 PART_INPUTS: Final = 400
 """Read, decided and written together: a part's objects are freed while they are still in a cache
 of the machine, where the next part's are made. A whole batch's would be in none.
@@ -46,6 +50,9 @@ class PartitionProcessor:
         self._code_version = code_version
         self._configuration_version = configuration_version(rules)
         self._reader = Reader(claim)
+        self._read_back = claim.read_back
+        self._marks: list[tuple[int, int]] = []
+        """Where in the log its records stand: now and then a place, and an offset before it."""
         log_name = f"{GENERATION}.{EVENTS}:{claim.partition}"
         self._state = PartitionState(log_name)
         self._chains = Chains(log_name)
@@ -55,6 +62,23 @@ class PartitionProcessor:
     def state(self) -> PartitionState:
         """What the log folds to, for looking at; only `step` and `restore` move it on."""
         return self._state
+
+    @property
+    def unmarked(self) -> int:
+        """How many records were written since the last mark."""
+        return self._state.place - (self._marks[-1][0] if self._marks else 0)
+
+    def mark(self, end: int) -> None:
+        """Learn that the next record stands at that offset or after it."""
+        self._marks.append((self._state.place, end))
+
+    def recall(self, place: int) -> Event:
+        """Read an event of the log again, by the number of records before it."""
+        index = bisect_right(self._marks, place, key=itemgetter(0)) - 1
+        marked, offset = self._marks[index] if index >= 0 else (0, 0)
+        record = next(islice(self._read_back(offset), place - marked, None))
+        event, _ = codec.wallet_events.decode(record.value() or b"")
+        return event
 
     @property
     def pending(self) -> bool:
@@ -68,7 +92,7 @@ class PartitionProcessor:
         or where the log was written for another number of partitions: the others can go on.
         """
         try:
-            footer = replayed(events, self._state, self._chains)
+            footer = replayed(self._marking(events), self._state, self._chains)
         except BrokenLog as error:
             raise PartitionRefused(str(error)) from error
         if footer is None:
@@ -81,6 +105,12 @@ class PartitionProcessor:
         self._positions = {at.topic: at.next_offset for at in footer.positions}
         return {at.topic: Position(at.next_offset, at.topic_id) for at in footer.positions}
 
+    def _marking(self, events: Iterator[InputRecord]) -> Iterator[InputRecord]:
+        for place, record in enumerate(events):
+            if place % RECORDS_PER_MARK == 0:
+                self._marks.append((place, record.offset()))
+            yield record
+
     def step(self, inputs: Sequence[InputRecord], usage_read_to_ms: int) -> StepResult | None:
         """Decide records in order, as many as fit; None if there is nothing to do.
 
@@ -88,7 +118,9 @@ class PartitionProcessor:
         """
         if not inputs and not self.pending:
             return None
-        deciding = Deciding(self._state, self._state.now_ms, usage_read_to_ms, self._rules)
+        deciding = Deciding(
+            self._state, self._state.now_ms, usage_read_to_ms, self._rules, self.recall
+        )
         writing = _Writing()
         # Without inputs there is one empty part: what is left over.
         for begin in range(0, len(inputs) or 1, PART_INPUTS):

@@ -91,9 +91,9 @@ class Bench:
         logical = {USAGE: USAGE, COMMANDS: COMMANDS}
         self.notes = Notes()
         self.producer = ScriptedProducer(aborts)
-        claim = Claim(0, 1, dict.fromkeys(logical, "id"), logical)
+        claim = Claim(0, 1, dict.fromkeys(logical, "id"), logical, lambda _: iter(()))
         positions = dict.fromkeys(logical, at)
-        taken = TakenOver(claim, Tally(claim), self.producer, positions)
+        taken = TakenOver(claim, Tally(claim), self.producer, positions, lambda: None)
         self.served = ServedPartition(taken, WIRING, self.notes)
         self._committers = committers
 

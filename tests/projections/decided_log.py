@@ -58,14 +58,19 @@ class DecidedLog:
 
     def _decide(self, values: Sequence[CallUsage | ask.Command]) -> None:
         batch = [self._input(value) for value in values]
-        decision = decide(self._state, batch, 0, self._now_ms(), Rules())
+        decision = decide(self._state, batch, 0, self._now_ms(), Rules(), self._recall)
         assert decision.consumed == len(batch)
+        footer = self._footer()
+        decision.overlay.note(footer)
         decision.overlay.merge()
-        for event in [*decision.events, self._footer()]:
+        for event in [*decision.events, footer]:
             self.events.append(Logged(self._next_offset, event))
             self._next_offset += 1
         # The marker that ends a transaction takes an offset.
         self._next_offset += 1
+
+    def _recall(self, place: int) -> Event:
+        return self.events[place].event
 
     def _now_ms(self) -> int:
         return BEGAN_MS + self._asked * STEP_MS

@@ -28,7 +28,7 @@ from eventlog.reader import read_to_end
 from eventlog.settings import KafkaSettings, assigned_consumer
 from eventlog.topics import (
     LEDGER_DLQ,
-    USAGE_CALLS,
+    USAGE,
     WALLET_COMMANDS,
     WALLET_EVENTS,
     WALLET_REPLIES,
@@ -118,7 +118,9 @@ class World:
         self._services: list[Service] = []
         topics.create(self.kafka, partitions, replication=1)
         self._places = self._places_of(WALLET_EVENTS)
-        self._inputs = self._places_of(USAGE_CALLS) + self._places_of(WALLET_COMMANDS)
+        self._inputs = [
+            place for topic in (*USAGE, WALLET_COMMANDS) for place in self._places_of(topic)
+        ]
         self._admin = Admin(self.kafka)
         self.connect()
 

@@ -89,7 +89,7 @@ def test_an_honest_log_holds(honest: list[Entry]) -> None:
 
 
 def test_arrears_may_be_collected_over_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.wallet.PORTIONS_PER_EVENT_MAX", 1)
+    monkeypatch.setattr("ledger.wallet.state.PORTIONS_PER_EVENT_MAX", 1)
     monkeypatch.setattr("ledger.decide.PORTIONS_PER_BATCH_MAX", 1)
     log = demo_log()
     events = [seen.event for seen in read(log)]

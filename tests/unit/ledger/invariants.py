@@ -21,7 +21,9 @@ def check_figures(wallet: Wallet) -> None:
     assert wallet.credit_used_micros >= 0
     assert wallet.arrears_micros == 0 or wallet.available_micros <= 0
     assert wallet.funds_micros == sum(wallet.unspent.values())
-    assert wallet.held_micros == sum(wallet.holds.values())
+    held_micros = sum(hold.amount_micros for hold in wallet.holds.values())
+    assert wallet.held_micros == held_micros + sum(c.held_micros for c in wallet.chats.values())
+    assert wallet.held_micros == sum(wallet.held_by_project.values())
     assert wallet.arrears_micros == sum(wallet.arrears.values())
     assert all(micros > 0 for micros in (*wallet.unspent.values(), *wallet.arrears.values()))
 

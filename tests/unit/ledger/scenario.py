@@ -321,7 +321,9 @@ class Scenario:
         return Input(f"input-0-{self._inputs}", self.now_ms, digest, value)
 
     def _decide(self, item: Input, usage_read_to_ms: int) -> None:
-        self.decision = decide(self.state, [item], self.now_ms, usage_read_to_ms, RULES)
+        self.decision = decide(
+            self.state, [item], self.now_ms, usage_read_to_ms, RULES, self.events.__getitem__
+        )
         self.decision.overlay.merge()
         self.events += self.decision.events
         self._check()
@@ -361,6 +363,14 @@ def _outcome(event: WalletEvent) -> str:
     match event:
         case done.CallCharged():
             return f"{'simulated' if event.is_simulated else 'charged'} {_price(event)}"
+        case done.CrawlCharged():
+            return f"{'simulated' if event.is_simulated else 'charged'} {_price(event)}"
+        case done.ChatCounted():
+            return "counted"
+        case done.UsageWithdrawn():
+            return "withdrawn"
+        case done.CorrectionWaits():
+            return "waits"
         case done.InputHeldForReview():
             return f"review {event.reason}"
         case done.InputRefused():
@@ -369,7 +379,7 @@ def _outcome(event: WalletEvent) -> str:
             raise AssertionError(f"{type(event).__name__} is no outcome of usage")
 
 
-def _price(event: done.CallCharged) -> str:
+def _price(event: done.Charge) -> str:
     return _dollars(sum(line.amount_micros for line in event.lines))
 
 

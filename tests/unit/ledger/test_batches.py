@@ -21,7 +21,7 @@ from ledger.refusals import Refusal
 from ledger.usage import CallUsage
 from tests.unit.ledger.scenario import NOON_MS, TENANT, Scenario
 
-NARROW: Final = Rules(outputs_max=30)
+NARROW: Final = Rules(outputs_max=46)
 EVIL: Final = Unreadable("malformed", "cut short")
 
 
@@ -91,7 +91,7 @@ def test_a_tick_goes_on_in_the_next_batch_before_anything_else() -> None:
     assert sorted(expired) == sorted(f"h{number}" for number in range(1, 41))
     assert batches == 2
     assert state.wallets[TENANT].held_micros == 0
-    assert state.due_holds == []
+    assert state.due == []
 
 
 def test_events_of_one_tick_have_ids_of_their_own_across_batches() -> None:
@@ -201,7 +201,7 @@ def test_a_payment_that_settles_very_many_charges_is_spread_over_batches() -> No
 @pytest.fixture
 def _few_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two portions in an event, four in a batch."""
-    monkeypatch.setattr("ledger.wallet.PORTIONS_PER_EVENT_MAX", 2)
+    monkeypatch.setattr("ledger.wallet.state.PORTIONS_PER_EVENT_MAX", 2)
     monkeypatch.setattr("ledger.decide.PORTIONS_PER_BATCH_MAX", 4)
 
 

@@ -37,11 +37,11 @@ ENDING = [
     # Another's hold stays.
     ("top up 20.00, hold standard, hold standard", "call success for h2",  "held 0.90, holds h1, funds 19.10"),
     # Usage in review is usage: its call is over, and its hold would be kept for nothing.
-    ("top up 20.00, hold standard",  "call success of u0 for h1",                           "review CORRECTION, holds nothing, available 20.00"),
+    ("top up 20.00, hold standard",  "call success of u0 for h1",                           "waits, holds nothing, available 20.00"),
     ("top up 20.00, hold standard",  "call success ended 5:01 for h1",                      "review IN_THE_FUTURE, holds nothing, available 20.00"),
     ("top up 20.00",                 "call success of u0 for h1, hold standard",            "allowed 0.00, holds nothing"),
     # What is owed meanwhile is collected from what that hold gives back.
-    ("grant 0.90, hold standard, call real", "call success of u0 for h1",                   "review CORRECTION, arrears 0.00, funds 0.30"),
+    ("grant 0.90, hold standard, call real", "call success of u0 for h1",                   "waits, arrears 0.00, funds 0.30"),
 ]  # fmt: skip
 
 

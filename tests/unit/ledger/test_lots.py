@@ -2,7 +2,7 @@
 
 import pytest
 
-from ledger.wallet import UNSPENT_LOTS_MAX
+from ledger.wallet.state import UNSPENT_LOTS_MAX
 from tests.unit.ledger.scenario import Scenario
 
 LOTS = [

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import repeat
 from random import Random
 from typing import Final
@@ -28,7 +29,7 @@ from tests.unit.ledger.traffic import HOLDS, PAYMENTS, PROJECTS, TENANTS, Traffi
 from tests.unit.ledger.world import Partition, facts, in_batches, replayed
 
 ROOMY: Final = Rules()
-NARROW: Final = Rules(outputs_max=20)
+NARROW: Final = Rules(outputs_max=30)
 """So narrow that ticks stop in the middle."""
 
 CAPS_MS: Final = (MINUTE_MS, 5 * MINUTE_MS, 5 * MINUTE_MS + 1, 10 * MINUTE_MS)
@@ -93,7 +94,7 @@ def what_counts(partition: Partition) -> object:
         tenant_id: (wallet.unspent, wallet.holds, wallet.arrears, wallet.credit_used_micros)
         for tenant_id, wallet in state.wallets.items()
     }
-    usage_ids = {tenant_id: ids.copy() for tenant_id, ids in state.usage_hashes.items()}
+    usage_ids = deepcopy(vars(state.usage))
     ids = (usage_ids, state.commands.copy(), state.holds_named_by_usage.copy())
     return wallets, ids
 

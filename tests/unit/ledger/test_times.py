@@ -13,8 +13,6 @@ REVIEWS = [
     ("top up 20.00", "call success ended 91d ago",               "review TOO_OLD, funds 20.00"),
     ("top up 20.00", "call success ended 5:00",                  "charged 0.90, funds 19.10"),
     ("top up 20.00", "call success ended 5:00.001",              "review IN_THE_FUTURE, funds 20.00"),
-    ("top up 20.00", "call success of u0",                       "review CORRECTION, funds 20.00"),
-    ("top up 20.00, call success", "call success withdrawn of u1", "review CORRECTION, funds 19.10"),
     # Of several doubts, its age comes first.
     ("top up 20.00", "call success of u0 ended 91d ago",         "review TOO_OLD"),
     ("top up 20.00", "call success of u0 ended 5:01",            "review IN_THE_FUTURE"),

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from ledger.commands import Reply
 from ledger.decide import Decision, Input, Rules, decide
-from ledger.events import BatchCommitted, Event, ProjectOpened, TermsSet, WalletEvent
-from ledger.partition import DueHold, Overlay, PartitionState
+from ledger.events import BatchCommitted, Event, TermsSet, WalletEvent, is_outcome
+from ledger.partition import Overlay, PartitionState, is_open
 from ledger.wallet import Wallet
 from schemas.chain import Chains
 from schemas.codec import wallet_events
@@ -56,6 +56,10 @@ class Partition:
             if isinstance(event, WalletEvent) and event.originator_id == tenant_id
         ]
 
+    def recall(self, place: int) -> Event:
+        """Read an event of the log again, from its bytes."""
+        return wallet_events.decode(self.log[place])[0]
+
     def take(self, arrived: Sequence[Arrived]) -> None:
         """Decide all of them, in as many batches as the rules' limits need; one watermark."""
         left = list(arrived)
@@ -63,8 +67,8 @@ class Partition:
         while left or self.state.is_amid:
             batch = [one.item for one in left]
             # A batch whose transaction is aborted leaves nothing behind: decided again, it is alike.
-            aborted = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules)
-            decision = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules)
+            aborted = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules, self.recall)
+            decision = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules, self.recall)
             assert (aborted.events, aborted.replies) == (decision.events, decision.replies)
             self._commit(decision, batch, watermark_ms)
             del left[: decision.consumed]
@@ -90,7 +94,8 @@ class Partition:
 
     def _check_outcomes(self, decision: Decision) -> None:
         """Invariant 3: one outcome for every input but repeats and ticks, and within the limits."""
-        outcomes = sum(_is_outcome(event) for event in decision.events)
+        answering = filter(is_outcome, decision.events)
+        outcomes = len({event.event_id.rpartition(":")[0] for event in answering})
         uncounted = decision.repeats + decision.ticks + len(decision.dead_letters)
         assert decision.consumed == outcomes + uncounted
         outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
@@ -154,10 +159,15 @@ def facts(state: PartitionState) -> dict[str, object]:
         "sequence": state.sequence,
         "draining": state.draining,
         "wallets": {tenant_id: _facts_of(wallet) for tenant_id, wallet in state.wallets.items()},
-        "usage ids": state.usage_hashes,
+        "usage": vars(state.usage),
+        "place": state.place,
+        "days": state.days,
+        "reviewed": state.reviewed,
+        "chat charges": state.chat_charges,
+        "collections": state.collections,
         "commands": state.commands,
         "holds named by usage": state.holds_named_by_usage,
-        "due holds": [due for due in state.due_holds if _is_open(state, due)],
+        "due": [due for due in state.due if is_open(state.wallets[due.tenant_id], due)],
         "card": card and (card.card_id, card.version, card.lines),
     }
 
@@ -168,16 +178,6 @@ def _facts_of(wallet: Wallet) -> dict[str, object]:
     own["version"] = wallet.version
     own["in order"] = [list(wallet.unspent.items()), list(wallet.arrears.items())]
     return own
-
-
-def _is_open(state: PartitionState, due: DueHold) -> bool:
-    return due.hold_id in state.wallets[due.tenant_id].holds
-
-
-def _is_outcome(event: Event) -> bool:
-    if isinstance(event, ProjectOpened) and event.seen_in_passing:
-        return False
-    return isinstance(event, WalletEvent) and event.answers
 
 
 def _footer(decision: Decision, watermark_ms: int) -> BatchCommitted:

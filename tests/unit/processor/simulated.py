@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from consumers.processor.inputs import INPUT_TOPICS
 from consumers.processor.step import EVENTS, PartitionProcessor
 from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
@@ -16,7 +17,7 @@ from schemas import codec
 PARTITIONS = 4
 PARTITION = 2
 BEGAN_MS = 1_790_000_000_000
-LOGICAL = {f"g1.{name}": name for name in ("usage.calls", "wallet.commands", EVENTS)}
+LOGICAL = {f"g1.{name}": name for name in (*INPUT_TOPICS, EVENTS)}
 TOPIC_IDS = {name: f"id of {name}" for name in LOGICAL.values()}
 OWN, OTHER = (
     next(t for t in map("tenant-{}".format, range(99)) if (partition_of(t.encode(), 4) == 2) is own)
@@ -139,7 +140,7 @@ def call(event_id: str, tenant_id: str = OWN, hold_id: str | None = None) -> Cal
 
 
 def new_processor(rules: Rules | None = None, partitions: int = PARTITIONS) -> PartitionProcessor:
-    claim = Claim(PARTITION, partitions, TOPIC_IDS, LOGICAL)
+    claim = Claim(PARTITION, partitions, TOPIC_IDS, LOGICAL, lambda _: iter(()))
     return PartitionProcessor(claim, rules or Rules(), "0.1.0")
 
 

@@ -209,7 +209,7 @@ def test_other_batches_give_the_same_wallet_events(size: int) -> None:
 
 def test_expiries_that_do_not_fit_a_batch_go_on_in_the_next() -> None:
     inputs = Inputs()
-    processor = new_processor(Rules(outputs_max=10))
+    processor = new_processor(Rules(outputs_max=26))
     commit(processor, inputs.funded())
     commit(processor, [inputs.command(hold(f"h{n}")) for n in range(20)])
     inputs.now_ms += HOUR_MS
@@ -241,7 +241,7 @@ def test_a_restored_partition_goes_on_exactly_where_the_log_ends() -> None:
 
 def test_a_partition_restored_in_the_middle_of_a_tick_finishes_it() -> None:
     inputs = Inputs()
-    rules = Rules(outputs_max=10)
+    rules = Rules(outputs_max=26)
     processor = new_processor(rules)
     written = commit(processor, inputs.funded())
     written += commit(processor, [inputs.command(hold(f"h{n}")) for n in range(20)])

@@ -1,0 +1,461 @@
+"""What a wallet holds, and the small methods by which its events change it.
+
+Events change a wallet only through these, the same when decided and when replayed; rules stand in
+the methods that take commands and usage, beside this module.
+"""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final, NamedTuple, Self
+
+import msgspec
+from eventsourcing.domain import BaseAggregate
+
+from ledger import commands as ask
+from ledger import events as done
+from ledger.events import ArrearsPortion, ChatHour, Draw, Event, LotKind, ProjectMode, WalletEvent
+from ledger.rates import DEFAULT_CARD_ID, CardBook, RateCard
+from ledger.refusals import Refusal
+from ledger.usage import AnyUsage, CallUsage
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+PORTIONS_PER_EVENT_MAX: Final = 1_000
+UNSPENT_LOTS_MAX: Final = 1_000
+"""A charge names every lot it draws from, and must fit a record."""
+
+
+class Cause(msgspec.Struct):
+    """The input an event comes from, as its envelope records it, and how many it caused so far.
+
+    What is decided is added to `events`.
+    """
+
+    event_id_stem: str
+    input_id: str
+    input_hash: bytes
+    actor: str
+    occurred_at_ms: int
+    recorded_at_ms: int
+    events: list[Event]
+    next_index: int = 0
+
+
+class Lot(msgspec.Struct, frozen=True):
+    """A portion of the funds that came in together. Spent in the order of `place`."""
+
+    kind: LotKind
+    amount_micros: int
+    place: tuple[int, int]
+
+
+class Hold(NamedTuple):
+    """What is set aside for a call, and in which project."""
+
+    project_id: str
+    amount_micros: int
+
+
+class OpenChat(NamedTuple):
+    """The tokens of an hour that is not charged yet, and what is held for it."""
+
+    input_tokens: int
+    output_tokens: int
+    held_micros: int
+
+
+NOTHING_COUNTED: Final = OpenChat(0, 0, 0)
+
+
+class Budget(NamedTuple):
+    """A limit of a month's charges; the highest line that was told of, in which month."""
+
+    limit_micros: int
+    is_refusing: bool
+    told_percent: int
+    told_month: int
+
+
+UsageName = tuple[str, str]
+"""A kind of usage and an event id: the ids of two topics may be alike."""
+
+
+def usage_name(usage: AnyUsage) -> UsageName:
+    """What tells the usage event from all others of its tenant."""
+    return type(usage).__name__, usage.event_id
+
+
+def month_of(at_ms: int) -> int:
+    """The UTC month of a time, as a number that grows by one a month."""
+    at = EPOCH + timedelta(milliseconds=at_ms)
+    return at.year * 12 + at.month - 1
+
+
+def month_ends(month: int) -> int:
+    """When a month is over (UTC milliseconds)."""
+    year, index = divmod(month + 1, 12)
+    return int((datetime(year, index + 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1_000
+
+
+class WalletState(BaseAggregate[str]):
+    """One tenant's money, in micro-dollars (PRODUCT decision 2).
+
+    `funds_micros` (unspent lots), `held_micros` and `arrears_micros` are never negative.
+    """
+
+    @classmethod
+    def of(cls, tenant_id: str, created_at_ms: int) -> Self:
+        """A wallet before its first event; `is_open` once `WalletOpened` was applied."""
+        wallet = cls.__new__(cls)
+        created = EPOCH + timedelta(milliseconds=created_at_ms)
+        wallet.__base_init__(tenant_id, 0, created)
+        wallet.is_open = False
+        wallet.is_postpay = False
+        wallet.is_frozen = False
+        wallet.is_closed = False
+        wallet.is_low = False
+        wallet.funds_micros = 0
+        wallet.held_micros = 0
+        wallet.arrears_micros = 0
+        wallet.credit_used_micros = 0
+        wallet.credit_limit_micros = 0
+        wallet.low_line_micros = None
+        wallet.month_ends_ms = 0
+        wallet.projects = {}
+        wallet.projects_with_usage = frozenset()
+        wallet.cards = ()
+        wallet.lots = {}
+        wallet.unspent = {}
+        wallet.holds = {}
+        wallet.held_by_project = {}
+        wallet.chats = {}
+        wallet.arrears = {}
+        wallet.charged = {}
+        wallet.budgets = {}
+        wallet.reviews = {}
+        wallet.waiting = {}
+        wallet.approvals = {}
+        wallet.undoable = {}
+        return wallet
+
+    is_open: bool
+    is_postpay: bool
+    is_frozen: bool
+    is_closed: bool
+    is_low: bool
+    funds_micros: int
+    held_micros: int
+    arrears_micros: int
+    credit_used_micros: int
+    credit_limit_micros: int
+    low_line_micros: int | None
+    month_ends_ms: int
+    projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
+    projects_with_usage: frozenset[str]
+    cards: tuple[tuple[int, str], ...]
+    """From when on which card prices; before the first, the default one."""
+    lots: dict[str, Lot]
+    unspent: dict[str, int]
+    holds: dict[str, Hold]
+    held_by_project: dict[str, int]
+    chats: dict[ChatHour, OpenChat]
+    arrears: dict[str, int]
+    charged: dict[str, int]
+    """Live charges less reversals by project, of the UTC month that ends at `month_ends_ms`."""
+    budgets: dict[str | None, Budget]
+    reviews: dict[str, done.InputHeldForReview]
+    waiting: dict[UsageName, done.CorrectionWaits]
+    """Corrections, by the usage they correct."""
+    approvals: dict[str, done.ApprovalAsked]
+    undoable: dict[str, done.Undoable]
+
+    def copy(self) -> Self:
+        """A wallet that can move on without touching this one; what never changes is shared."""
+        wallet = type(self).__new__(type(self))
+        # One by one: CPython finds attributes faster than in a dictionary filled at once.
+        for name, value in vars(self).items():
+            setattr(wallet, name, value)
+        wallet.unspent = self.unspent.copy()
+        wallet.holds = self.holds.copy()
+        wallet.held_by_project = self.held_by_project.copy()
+        wallet.chats = self.chats.copy()
+        wallet.arrears = self.arrears.copy()
+        wallet.charged = self.charged.copy()
+        return wallet
+
+    # ── Figures ──
+
+    @property
+    def available_micros(self) -> int:
+        """What can be spent or held: negative only where a credit limit fell below its use."""
+        credit_micros = self.credit_limit_micros - self.credit_used_micros
+        own_micros = self.funds_micros - self.held_micros
+        return own_micros + credit_micros if credit_micros > 0 else own_micros
+
+    @property
+    def balance_micros(self) -> int:
+        """The balance people are shown: funds less credit used."""
+        return self.funds_micros - self.credit_used_micros
+
+    @property
+    def net_micros(self) -> int:
+        """The balance less arrears, which holds and credit do not change."""
+        return self.funds_micros - self.credit_used_micros - self.arrears_micros
+
+    def charged_in_month_micros(self, project_id: str | None, now_ms: int) -> int:
+        """The UTC month's live charges, of a project or (None) of all."""
+        if now_ms >= self.month_ends_ms:
+            return 0
+        if project_id is None:
+            return sum(self.charged.values())
+        return self.charged.get(project_id, 0)
+
+    def is_live(self, project_id: str, began_ms: int) -> bool:
+        """Whether what began then in that project moves money."""
+        switches = self.projects.get(project_id)
+        if not switches:
+            return False
+        # Almost always the last switch is the one that counts.
+        from_ms, mode = switches[-1]
+        if from_ms <= began_ms:
+            return mode is ProjectMode.LIVE
+        earlier = (mode for from_ms, mode in reversed(switches) if from_ms <= began_ms)
+        return next(earlier, ProjectMode.SANDBOX) is ProjectMode.LIVE
+
+    def card_id_at(self, began_ms: int) -> str:
+        """Whose prices count for what began then: the tenant's own card's or the default one's."""
+        own = (card_id for from_ms, card_id in reversed(self.cards) if from_ms <= began_ms)
+        return next(own, DEFAULT_CARD_ID)
+
+    def card_in_force(self, began_ms: int, cards: CardBook) -> RateCard | None:
+        """The version of the card that prices what began then; None if there is none."""
+        if not self.cards:
+            return cards.in_force(began_ms)
+        return cards.in_force(began_ms, self.card_id_at(began_ms))
+
+    # ── What events do to the wallet ──
+
+    def add_lot(self, lot_id: str, kind: LotKind, amount_micros: int) -> None:
+        """Add funds: unpaid lots are spent before paid ones, else the oldest first."""
+        place = (int(kind is LotKind.PAYMENT), len(self.lots))
+        self.lots = {**self.lots, lot_id: Lot(kind, amount_micros, place)}
+        self.unspent[lot_id] = amount_micros
+        self._sort_unspent()
+        self.funds_micros += amount_micros
+
+    def take(self, draws: tuple[Draw, ...], credit_micros: int) -> int:
+        """Take what was drawn from lots and credit; how much that was."""
+        unspent, drawn_micros = self.unspent, 0
+        for draw in draws:
+            lot_id, amount_micros = draw.lot_id, draw.amount_micros
+            left_micros = unspent[lot_id] - amount_micros
+            if left_micros:
+                unspent[lot_id] = left_micros
+            else:
+                del unspent[lot_id]
+            drawn_micros += amount_micros
+        self.funds_micros -= drawn_micros
+        self.credit_used_micros += credit_micros
+        return drawn_micros + credit_micros
+
+    def give_back(self, draws: tuple[Draw, ...], credit_micros: int) -> None:
+        """Put back what was drawn: into the lots it came from, and off the credit used."""
+        for draw in draws:
+            self.unspent[draw.lot_id] = self.unspent.get(draw.lot_id, 0) + draw.amount_micros
+            self.funds_micros += draw.amount_micros
+        if draws:
+            self._sort_unspent()
+        self.credit_used_micros -= credit_micros
+
+    def pay(self, charge: done.Charge, project_id: str) -> None:
+        """Take what a live charge drew, owe the rest, and count it in its month."""
+        paid_micros = self.take(charge.draws, charge.credit_micros)
+        amount_micros = charge.amount_micros
+        if amount_micros > paid_micros:
+            self.owe(charge.event_id, amount_micros - paid_micros)
+        if charge.recorded_at_ms >= self.month_ends_ms:
+            self._begin_month(charge.recorded_at_ms)
+        charged = self.charged
+        charged[project_id] = charged.get(project_id, 0) + amount_micros
+
+    def reverse(self, reversed_: done.ChargeReversed) -> None:
+        """Undo a charge: nothing of it is owed, what it drew is back, a chat's hour is open."""
+        if isinstance(reversed_.charged, ChatHour):
+            into, out = reversed_.lines
+            self.add_tokens(reversed_.charged, into.quantity, out.quantity, 0)
+        if reversed_.is_simulated:
+            return
+        if reversed_.arrears_micros:
+            self.settle(reversed_.charge_event_id, reversed_.arrears_micros)
+        self.give_back(reversed_.draws, reversed_.credit_micros)
+        if month_of(reversed_.charged_at_ms) == month_of(reversed_.recorded_at_ms):
+            self.charged[reversed_.charged.project_id] -= reversed_.price_micros
+        if reversed_.amount_micros < reversed_.price_micros:
+            # A part was written off: that cannot be owed again.
+            charge = reversed_.charge_event_id
+            self.undoable = {
+                name: one for name, one in self.undoable.items() if not done.concerns(one, charge)
+            }
+
+    def begin_hold(self, hold_id: str, project_id: str, amount_micros: int) -> None:
+        """Set an amount aside under the hold's id."""
+        self.holds[hold_id] = Hold(project_id, amount_micros)
+        self._hold(project_id, amount_micros)
+
+    def end_hold(self, hold_id: str) -> None:
+        """Release what the hold set aside."""
+        hold = self.holds.pop(hold_id)
+        self._hold(hold.project_id, -hold.amount_micros)
+
+    def add_tokens(self, hour: ChatHour, into: int, out: int, held_micros: int) -> None:
+        """Add tokens to an hour, and to what is held for it; both may be negative."""
+        chat = self.chats.get(hour, NOTHING_COUNTED)
+        self.chats[hour] = OpenChat(
+            chat.input_tokens + into, chat.output_tokens + out, chat.held_micros + held_micros
+        )
+        self._hold(hour.project_id, held_micros)
+
+    def close_chat(self, hour: ChatHour) -> None:
+        """Release what is held for an hour as it is charged."""
+        self._hold(hour.project_id, -self.chats.pop(hour).held_micros)
+
+    def note_usage(self, usage: AnyUsage, *, ends_hold: bool) -> None:
+        """The project has usage now; the hold it names, if open, is over; it waits no more."""
+        if usage.project_id not in self.projects_with_usage:
+            self.projects_with_usage |= {usage.project_id}
+        if ends_hold:
+            assert isinstance(usage, CallUsage)
+            assert usage.hold_id is not None
+            self.end_hold(usage.hold_id)
+        if usage.corrects is not None:
+            corrected = (type(usage).__name__, usage.corrects)
+            waiting = self.waiting.get(corrected)
+            if waiting is not None and waiting.usage.event_id == usage.event_id:
+                self.waiting = {name: one for name, one in self.waiting.items() if one != waiting}
+
+    def begin_waiting(self, correction: done.CorrectionWaits) -> None:
+        """Keep a correction until what it corrects arrives."""
+        self.waiting = {**self.waiting, correction.corrected: correction}
+
+    def owe(self, charge_event_id: str, amount_micros: int) -> None:
+        """Add to what is owed, last in the queue."""
+        self.arrears[charge_event_id] = self.arrears.get(charge_event_id, 0) + amount_micros
+        self.arrears_micros += amount_micros
+
+    def settle(self, charge_event_id: str, amount_micros: int) -> None:
+        """Take a collected portion off what is owed."""
+        left_micros = self.arrears[charge_event_id] - amount_micros
+        if left_micros:
+            self.arrears[charge_event_id] = left_micros
+        else:
+            del self.arrears[charge_event_id]
+        self.arrears_micros -= amount_micros
+
+    def note_undoable(self, event: done.Undoable) -> None:
+        """An operator may undo this."""
+        self.undoable = {**self.undoable, event.event_id: event}
+
+    def keep_budget(self, event: done.BudgetSet) -> None:
+        """A new limit is told of anew."""
+        others = {name: one for name, one in self.budgets.items() if name != event.project_id}
+        if event.limit_micros is not None:
+            others[event.project_id] = Budget(event.limit_micros, event.is_refusing, 0, 0)
+        self.budgets = others
+
+    def note_line(self, event: done.BudgetLinePassed) -> None:
+        """That line was told of this month."""
+        budget = self.budgets[event.project_id]
+        told = budget._replace(
+            told_percent=event.percent, told_month=month_of(event.recorded_at_ms)
+        )
+        self.budgets = {**self.budgets, event.project_id: told}
+
+    def apply(self, event: WalletEvent) -> None:
+        """Move the wallet on by one event of its sequence."""
+        assert event.originator_version == self._version + 1, "a wallet's sequence has no gap"
+        event.mutate(self)
+        self._version = event.originator_version
+
+    # ── What deciding is made of ──
+
+    @property
+    def not_enough(self) -> Refusal:
+        """Why nothing more can be spent."""
+        return Refusal.credit_limit if self.is_postpay else Refusal.insufficient_funds
+
+    def envelope(self, cause: Cause) -> tuple[str, int, str, int, int, str, bytes, str]:
+        """The envelope of this wallet's next event; its id is the input's position and an index."""
+        index = cause.next_index
+        cause.next_index = index + 1
+        return (
+            self._id,
+            self._version + 1,
+            f"{cause.event_id_stem}:{index}",
+            cause.occurred_at_ms,
+            cause.recorded_at_ms,
+            cause.input_id,
+            cause.input_hash,
+            cause.actor,
+        )
+
+    def record(self, event: WalletEvent, cause: Cause) -> None:
+        """Let an event happen."""
+        event.mutate(self)
+        self._version += 1
+        cause.events.append(event)
+
+    def record_refusal(self, command: ask.Command, refusal: Refusal, cause: Cause) -> None:
+        """Record a command that may not be applied; asking to spend has answers of its own."""
+        refused = type(command).__name__, refusal, command.reason
+        self.record(done.InputRefused(*self.envelope(cause), *refused), cause)
+
+    def draw(self, amount_micros: int) -> tuple[tuple[Draw, ...], int]:
+        """Choose what pays: lots in their order, then credit. The caller has checked the reach."""
+        if amount_micros == 0:
+            return (), 0
+        draws: list[Draw] | None = None
+        for lot_id, left_micros in self.unspent.items():
+            if left_micros >= amount_micros:
+                last = Draw(lot_id, amount_micros)
+                return (*draws, last) if draws else (last,), 0
+            draws = draws or []
+            draws.append(Draw(lot_id, left_micros))
+            amount_micros -= left_micros
+        return tuple(draws or ()), amount_micros
+
+    def draw_within_reach(
+        self, amount_micros: int, own_hold_micros: int
+    ) -> tuple[tuple[Draw, ...], int]:
+        """Choose what pays for usage: its own hold and what is available, never another hold."""
+        # Nearly always the lots hold enough beside the holds; only else the reach matters.
+        if amount_micros > self.funds_micros - self.held_micros:
+            reach_micros = max(0, self.available_micros) + own_hold_micros
+            amount_micros = min(amount_micros, reach_micros)
+        return self.draw(amount_micros)
+
+    def oldest_arrears(self, reach_micros: int) -> tuple[ArrearsPortion, ...]:
+        """What an amount settles of what is owed, oldest first, as much as one event holds."""
+        portions: list[ArrearsPortion] = []
+        for charge_event_id, owed_micros in islice(self.arrears.items(), PORTIONS_PER_EVENT_MAX):
+            if reach_micros == 0:
+                break
+            portion_micros = min(owed_micros, reach_micros)
+            portions.append(ArrearsPortion(charge_event_id, portion_micros))
+            reach_micros -= portion_micros
+        return tuple(portions)
+
+    # ── Inner parts ──
+
+    def _hold(self, project_id: str, amount_micros: int) -> None:
+        self.held_micros += amount_micros
+        held_micros = self.held_by_project.get(project_id, 0) + amount_micros
+        if held_micros:
+            self.held_by_project[project_id] = held_micros
+        else:
+            self.held_by_project.pop(project_id, None)
+
+    def _sort_unspent(self) -> None:
+        self.unspent = dict(sorted(self.unspent.items(), key=lambda item: self.lots[item[0]].place))
+
+    def _begin_month(self, now_ms: int) -> None:
+        self.month_ends_ms = month_ends(month_of(now_ms))
+        self.charged = {}
