@@ -389,7 +389,7 @@ EXPECTED: Final = (
     *("drawn from credit", "ArrearsCollected", "TopUpSettled", "CreditGranted", "HoldVoided"),
     *("BalanceAdjusted", "TermsSet", "ProjectModeChanged", "HoldExpired"),
     *("HoldPlaced SET_ASIDE", "HoldPlaced SANDBOX", "HoldPlaced USAGE_CAME_FIRST"),
-    *("review TOO_OLD", "review IN_THE_FUTURE", "review CORRECTION"),
+    *("review TOO_OLD", "review IN_THE_FUTURE", "review CORRECTED_BEFORE"),
     *("refused conflict", "refused too_late", "refused unknown", "refused hold_ended"),
     *("refused arrears", "refused insufficient_funds", "refused credit_limit"),
     *("refused below_minimum", "refused no_change", "refused project_in_use"),
