@@ -179,7 +179,8 @@ class Overlay:
     def begin_day(self) -> None:
         """Note where the log stood when a day began; called as `now_ms` passes `day_ends_ms`."""
         day = self.now_ms // DAY_MS
-        self._days = (*self._days, (day, self.place))
+        with_events = (known for known in self._days if known[1] < self.place)
+        self._days = (*with_events, (day, self.place))
         self.day_ends_ms = (day + 1) * DAY_MS
 
     def forget(self, before_ms: int) -> None:
