@@ -72,6 +72,15 @@ def objects(node: Any) -> Iterator[dict[str, Any]]:
 PLAIN: Final[dict[str, FastavroSchema]] = {
     topic: fastavro.parse_schema(without_logical_types(latest(topic).parsed)) for topic in TOPICS
 }
+_CHOICES: Final = {
+    (record["name"], field["name"])
+    for topic in TOPICS
+    for record in objects(latest(topic).parsed)
+    if record.get("type") == "record"
+    for field in record["fields"]
+    if isinstance(field["type"], list) and "null" not in field["type"]
+}
+"""Fields that hold one of several records, by their record's name and their own."""
 PREFIXES: Final = {
     topic: b"\0" + latest(topic).schema_id.to_bytes(PREFIX_SIZE - 1, "big") for topic in TOPICS
 }
@@ -136,7 +145,18 @@ def _with_body(value: msgspec.Struct, base: type[msgspec.Struct], beside: dict[s
 def _plain(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         names = type(value).__struct_fields__
-        return {_FIELDS.get(name, name): _plain(getattr(value, name)) for name in names}
+        kind = type(value).__name__
+        return {
+            _FIELDS.get(name, name): _named(getattr(value, name))
+            if (kind, name) in _CHOICES
+            else _plain(getattr(value, name))
+            for name in names
+        }
     if isinstance(value, tuple):
         return [_plain(item) for item in cast("tuple[object, ...]", value)]
     return value.name if isinstance(value, Enum) else value
+
+
+def _named(value: object) -> tuple[str, Any]:
+    """One of several records is told by its name."""
+    return f"{NAMESPACE}.{type(value).__name__}", _plain(value)

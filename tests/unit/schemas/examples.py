@@ -4,10 +4,18 @@ from typing import Final
 
 from ledger import commands as ask
 from ledger import events as done
-from ledger.events import ArrearsPortion, Draining, Draw, HoldMeans, InputPosition, ProjectMode
+from ledger.events import (
+    ArrearsPortion,
+    ChatHour,
+    Draining,
+    Draw,
+    HoldMeans,
+    InputPosition,
+    ProjectMode,
+)
 from ledger.rates import PricedLine, RateLine
 from ledger.refusals import Refusal
-from ledger.usage import CallOutcome, CallUsage, Channel, ChatUsage, CrawlUsage, Tier
+from ledger.usage import Activity, CallOutcome, CallUsage, Channel, ChatUsage, CrawlUsage, Tier
 from schemas.codec import DeadLetter, Header
 
 PREV: Final = bytes(range(32))
@@ -102,6 +110,12 @@ _CHAT_CORRECTION: Final = ChatUsage(
     input_tokens=10**12,
     output_tokens=0,
 )
+_OTHER_EVENT: Final = "g1.wallet.commands:3:12:0"
+"""An event's id, where one names another."""
+_CARD_LINES: Final = (
+    RateLine("calls.standard.success", "call", 900_000),
+    RateLine("calls.premium.success", "call", 1_500_000, is_example=True),
+)
 
 
 def _command(kind: type[ask.Command], **fields: object) -> ask.Command:
@@ -129,6 +143,37 @@ _COMMANDS: Final[dict[str, ask.Command]] = {
         ask.PlaceHold, project_id="project-1", tier=Tier.ECONOMY, duration_cap_ms=300_000
     ),
     "VoidHold": _command(ask.VoidHold, hold_id="hold-1"),
+    "AskToSpend": _command(ask.AskToSpend, project_id="project-1", activity=Activity.CRAWL),
+    "AcceptReview": _command(ask.AcceptReview, review_id=_OTHER_EVENT),
+    "AcceptReview at a price": _command(ask.AcceptReview, review_id=_OTHER_EVENT, card_version=2),
+    "RejectReview": _command(ask.RejectReview, review_id=_OTHER_EVENT),
+    "FreezeWallet": _command(ask.FreezeWallet),
+    "UnfreezeWallet": _command(ask.UnfreezeWallet),
+    "WriteOffArrears": _command(ask.WriteOffArrears, amount_micros=899_999),
+    "Approve": _command(ask.Approve, approval_id=_OTHER_EVENT),
+    "Decline": _command(ask.Decline, approval_id=_OTHER_EVENT),
+    "Undo": _command(ask.Undo, event_id=_OTHER_EVENT),
+    "CloseWallet": _command(ask.CloseWallet),
+    "ReopenWallet": _command(ask.ReopenWallet),
+    "AssignCard": _command(ask.AssignCard, card_id="agency", from_ms=_NOON_MS),
+    "SetBudget": _command(
+        ask.SetBudget, project_id="project-1", limit_micros=50_000_000, is_refusing=True
+    ),
+    "SetBudget no more": _command(
+        ask.SetBudget, project_id=None, limit_micros=None, is_refusing=False
+    ),
+    "SetLowBalanceLine": _command(ask.SetLowBalanceLine, line_micros=10_000_000),
+    "SetLowBalanceLine no more": _command(ask.SetLowBalanceLine, line_micros=None),
+    "AdoptCard": ask.AdoptCard(
+        command_id="card-1",
+        tenant_id="",
+        actor="operator:ann",
+        reason="new prices",
+        card_id="default",
+        card_version=2,
+        effective_from_ms=_NOON_MS,
+        lines=_CARD_LINES,
+    ),
     "Tick": ask.Tick(command_id="tick-1", tenant_id="", actor="service:ticker"),
 }
 
@@ -157,6 +202,20 @@ _LINES: Final = (
     PricedLine("calls.standard.success", 1, 900_000),
     PricedLine("calls.standard.overage_minute", 2, 240_000),
 )
+_CRAWL_LINES: Final = (PricedLine("crawls.hour", 450_000, 125_000),)
+_CHAT_LINES: Final = (
+    PricedLine("chat.input_tokens", 1_234, 617),
+    PricedLine("chat.output_tokens", 567, 850),
+)
+_HOUR: Final = ChatHour(
+    project_id="project-1",
+    started_at_ms=_NOON_MS,
+    is_simulated=False,
+    card_id="default",
+    card_version=1,
+    closes_at_ms=_NOON_MS + 3_900_000,
+)
+_PORTIONS: Final = (ArrearsPortion("call-1", 1), ArrearsPortion("call-2", 899_999))
 
 _EVENTS: Final[dict[str, done.Event]] = {
     "WalletOpened": done.WalletOpened(*_ENVELOPE),
@@ -216,22 +275,98 @@ _EVENTS: Final[dict[str, done.Event]] = {
         draws=(),
         credit_micros=0,
     ),
-    "ArrearsCollected": done.ArrearsCollected(
-        *_ENVELOPE, (ArrearsPortion("call-1", 1), ArrearsPortion("call-2", 899_999)), _DRAWS, 0
-    ),
+    "ArrearsCollected": done.ArrearsCollected(*_ENVELOPE, _PORTIONS, _DRAWS, 0),
     "InputRefused": done.InputRefused(*_ENVELOPE, "CallUsage", Refusal.conflict, ""),
     "InputHeldForReview": done.InputHeldForReview(
         *_ENVELOPE, _CORRECTION, ends_hold=False, reason=done.ReviewReason.CORRECTION
     ),
+    "InputHeldForReview of a crawl": done.InputHeldForReview(
+        *_ENVELOPE, CRAWL, ends_hold=False, reason=done.ReviewReason.NO_PRICE
+    ),
+    "CrawlCharged": done.CrawlCharged(
+        *_ENVELOPE,
+        CRAWL,
+        card_id="default",
+        card_version=1,
+        lines=_CRAWL_LINES,
+        is_simulated=False,
+        draws=_DRAWS[:1],
+        credit_micros=0,
+    ),
+    "ChatCounted": done.ChatCounted(*_ENVELOPE, CHAT, _HOUR, 1_467),
+    "ChatUncounted": done.ChatUncounted(*_ENVELOPE, _HOUR, _OTHER_EVENT, 1_234, 567, -1_467),
+    "ChatCharged": done.ChatCharged(*_ENVELOPE, _HOUR, _CHAT_LINES, _DRAWS[:1], 967),
+    "ChargeReversed": done.ChargeReversed(
+        *_ENVELOPE,
+        _OTHER_EVENT,
+        _NOON_MS,
+        CALL,
+        "default",
+        1,
+        _LINES,
+        is_simulated=False,
+        draws=_DRAWS,
+        credit_micros=100_000,
+        arrears_micros=140_000,
+    ),
+    "ChargeReversed of a crawl": done.ChargeReversed(
+        *_ENVELOPE,
+        _OTHER_EVENT,
+        _NOON_MS,
+        CRAWL,
+        "agency",
+        2,
+        _CRAWL_LINES,
+        is_simulated=True,
+        draws=(),
+        credit_micros=0,
+        arrears_micros=0,
+    ),
+    "ChargeReversed of chats": done.ChargeReversed(
+        *_ENVELOPE,
+        _OTHER_EVENT,
+        _NOON_MS,
+        _HOUR,
+        "default",
+        1,
+        _CHAT_LINES,
+        is_simulated=False,
+        draws=(),
+        credit_micros=1_467,
+        arrears_micros=0,
+    ),
+    "UsageWithdrawn": done.UsageWithdrawn(*_ENVELOPE, _CHAT_CORRECTION),
+    "CorrectionWaits": done.CorrectionWaits(
+        *_ENVELOPE, _CRAWL_CORRECTION, ends_hold=True, waits_until_ms=_NOON_MS
+    ),
+    "ReviewDecided": done.ReviewDecided(*_ENVELOPE, _OTHER_EVENT, is_accepted=True, reason="why"),
+    "SpendAllowed": done.SpendAllowed(*_ENVELOPE, "project-1", Activity.CHAT),
+    "SpendRefused": done.SpendRefused(*_ENVELOPE, "project-1", Activity.CRAWL, Refusal.arrears),
+    "CardAssigned": done.CardAssigned(*_ENVELOPE, "agency", _NOON_MS, "why"),
+    "WalletFrozen": done.WalletFrozen(*_ENVELOPE, "why"),
+    "WalletUnfrozen": done.WalletUnfrozen(*_ENVELOPE, "why"),
+    "WalletClosed": done.WalletClosed(*_ENVELOPE, "why"),
+    "WalletReopened": done.WalletReopened(*_ENVELOPE, "why"),
+    "ArrearsWrittenOff": done.ArrearsWrittenOff(*_ENVELOPE, _PORTIONS, "why"),
+    "ApprovalAsked": done.ApprovalAsked(*_ENVELOPE, "AdjustBalance", -(10**10), "why"),
+    "ApprovalGiven": done.ApprovalGiven(*_ENVELOPE, _OTHER_EVENT, "why"),
+    "ApprovalDeclined": done.ApprovalDeclined(*_ENVELOPE, _OTHER_EVENT, "why"),
+    "OperationUndone": done.OperationUndone(
+        *_ENVELOPE, _OTHER_EVENT, _DRAWS[:1], _DRAWS[1:], 100_000, _PORTIONS, "why"
+    ),
+    "BudgetSet": done.BudgetSet(*_ENVELOPE, None, 50_000_000, is_refusing=True),
+    "BudgetSet no more": done.BudgetSet(*_ENVELOPE, "project-1", None, is_refusing=False),
+    "BudgetLinePassed": done.BudgetLinePassed(*_ENVELOPE, None, 80, 50_000_000, 41_000_000),
+    "LowBalanceLineSet": done.LowBalanceLineSet(*_ENVELOPE, 10_000_000),
+    "LowBalanceLineSet no more": done.LowBalanceLineSet(*_ENVELOPE, None),
+    "BalanceRanLow": done.BalanceRanLow(*_ENVELOPE, 10_000_000, -1),
+    "BalanceRecovered": done.BalanceRecovered(*_ENVELOPE, 10_000_000, 10_000_000),
     "CardAdopted": done.CardAdopted(
         *_PARTITION_ENVELOPE,
         "default",
         1,
         0,
-        (
-            RateLine("calls.standard.success", "call", 900_000),
-            RateLine("calls.premium.success", "call", 1_500_000, is_example=True),
-        ),
+        _CARD_LINES,
     ),
     "BatchCommitted": done.BatchCommitted(
         *_PARTITION_ENVELOPE,
@@ -287,6 +422,13 @@ EXAMPLES: Final[dict[str, dict[str, object]]] = {
             event_id="",
             recorded_at_ms=_NOON_MS,
             refusal=Refusal.project_in_use,
+        ),
+        "Reply that waits for another operator": ask.Reply(
+            command_id="command-1",
+            tenant_id="tenant-1",
+            event_id="g1.wallet.commands:3:9:0",
+            recorded_at_ms=_NOON_MS,
+            awaits_approval=True,
         ),
     },
     "ledger.dlq": {

@@ -36,7 +36,7 @@ def values(node: Any, named: dict[str, Any] | None = None) -> st.SearchStrategy[
         case ["null", branch]:
             return st.none() | values(branch, named)
         case list():
-            records = cast("list[dict[str, Any]]", node)
+            records = cast("list[dict[str, Any] | str]", node)
             return st.one_of([_branch(record, named) for record in records])
         case _:
             return _composite(node, named)
@@ -59,7 +59,7 @@ def _composite(node: dict[str, Any], named: dict[str, Any]) -> st.SearchStrategy
             return values(primitive, named)
 
 
-def _branch(record: dict[str, Any], named: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """A record among several is told by its name."""
-    name = f"aitelier.ledger.{record['name']}"
-    return st.tuples(st.just(name), values(record, named))
+def _branch(record: dict[str, Any] | str, named: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """A record among several is told by its name, which is all there is of one defined before."""
+    name = record if isinstance(record, str) else record["name"]
+    return st.tuples(st.just(f"aitelier.ledger.{name}"), values(record, named))

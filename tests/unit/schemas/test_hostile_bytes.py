@@ -154,7 +154,7 @@ def test_an_array_in_sized_blocks_is_read() -> None:
 
 def test_a_body_of_no_known_type_is_refused() -> None:
     tick = avro.encode("wallet.commands", EXAMPLES["wallet.commands"]["Tick"])
-    for index in (b"\x14", b"\x01", TOO_BIG):
+    for index in (b"\x7e", b"\x01", TOO_BIG):
         with pytest.raises(Malformed, match="a union has no branch"):
             avro.decode("wallet.commands", tick[:-1] + index)
 
