@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from ledger.errors import BrokenLog
 from ledger.events import (
     CallCharged,
+    CorrectionWaits,
     Event,
     HoldExpired,
     HoldMeans,
@@ -20,7 +21,7 @@ from ledger.events import (
     InputHeldForReview,
 )
 from ledger.refusals import Refusal
-from ledger.usage import Tier
+from ledger.usage import CallUsage, Tier
 from projections.database import Database
 from projections.logged import Batch
 from projections.rows import Stage, Table, adding, listed
@@ -219,9 +220,10 @@ def fold(
 
 def ended_by(event: Event) -> Name | None:
     """The hold that the event ends."""
-    if type(event) is CallCharged or type(event) is InputHeldForReview:
+    if isinstance(event, CallCharged | InputHeldForReview | CorrectionWaits):
         if not event.ends_hold:
             return None
+        assert isinstance(event.usage, CallUsage)
         assert event.usage.hold_id is not None
         return event.originator_id, event.usage.hold_id
     if type(event) is HoldVoided or type(event) is HoldExpired:
@@ -256,7 +258,7 @@ def _not_open(offset: int, name: Name) -> BrokenLog:
 
 def _end(event: Event) -> tuple[HoldState, int, str | None]:
     """A row's state, when it ended, and the usage that captured it."""
-    if isinstance(event, CallCharged | InputHeldForReview):
+    if isinstance(event, CallCharged | InputHeldForReview | CorrectionWaits):
         return HoldState.CAPTURED, event.recorded_at_ms, event.usage.event_id
     state = HoldState.EXPIRED if isinstance(event, HoldExpired) else HoldState.VOIDED
     return state, event.recorded_at_ms, None

@@ -10,7 +10,7 @@ from psycopg import sql
 from ledger import events as done
 from ledger.events import Event
 from ledger.rates import PricedLine
-from ledger.usage import CallOutcome, Tier
+from ledger.usage import CallOutcome, CallUsage, CrawlUsage, Tier, call_outcome
 from projections.database import Database
 from projections.logged import Batch, Place
 from projections.rows import Stage, Table, listed
@@ -23,7 +23,12 @@ class MovementKind(StrEnum):
     GRANT = "GRANT"
     ADJUSTMENT = "ADJUSTMENT"
     CALL = "CALL"
+    CRAWL = "CRAWL"
+    CHAT = "CHAT"
+    REVERSAL = "REVERSAL"
     ARREARS_COLLECTED = "ARREARS_COLLECTED"
+    WRITE_OFF = "WRITE_OFF"
+    UNDO = "UNDO"
 
 
 class Position(NamedTuple):
@@ -61,13 +66,19 @@ class _Line(msgspec.Struct, frozen=True, gc=False, array_like=True):
     outcome: CallOutcome | None = None
     card_id: str | None = None
     card_version: int | None = None
+    corrects: str | None = None
+    crawl_id: str | None = None
+    hour_started_at_ms: int | None = None
+    undone_event_id: str | None = None
 
 
 class Movement(_Line, frozen=True, gc=False, array_like=True):
     """One line of a tenant's history, in micro-dollars and UTC milliseconds.
 
     `movement_micros` is what the balance changed by, 0 for a simulated charge. `amount_micros` is
-    what the line is about: of a charge its full price, of which `arrears_micros` stayed owed.
+    what the line is about: of a charge its full price, of which `arrears_micros` stayed owed, of a
+    reversal that of the charge that it undid. `charge_event_id` names the charge that a reversal,
+    collected arrears or a write-off is about; `corrects` the usage that a new charge replaces.
     """
 
     lines: tuple[PricedLine, ...] | None = None
@@ -84,10 +95,21 @@ class Staged(_Line, frozen=True, gc=False, array_like=True):
     price: int | None = None
 
 
-Other = done.ArrearsCollected | done.TopUpSettled | done.CreditGranted | done.BalanceAdjusted
-"""What moves a balance, but for charges."""
+PricedUsage = done.CrawlCharged | done.ChatCharged | done.ChargeReversed
+"""What has a price; charges of calls, of which there are most, apart."""
 
-OTHERS: Final = frozenset(get_args(Other))
+Unpriced = (
+    done.ArrearsCollected
+    | done.ArrearsWrittenOff
+    | done.TopUpSettled
+    | done.CreditGranted
+    | done.BalanceAdjusted
+    | done.OperationUndone
+)
+"""What else stands in a history."""
+
+PRICED: Final = frozenset(get_args(PricedUsage))
+UNPRICED: Final = frozenset(get_args(Unpriced))
 
 TABLE: Final = Table("movements", Movement)
 STAGE: Final = Stage(
@@ -149,9 +171,14 @@ def fold(place: Place, batch: Batch, balances: dict[str, int], prices: Prices) -
             price = prices.setdefault(event.lines, len(prices) + 1)
             row = _charge(place, offset, event, balances.get(event.originator_id, 0), price)
             rows.append(row)
-        elif type(event) in OTHERS:
-            other = cast(Other, event)
-            lines = _lines(place, offset, other, balances.get(event.originator_id, 0))
+        elif type(event) in PRICED:
+            priced = cast(PricedUsage, event)
+            price = prices.setdefault(priced.lines, len(prices) + 1)
+            row = _priced(place, offset, priced, balances.get(event.originator_id, 0), price)
+            rows.append(row)
+        elif type(event) in UNPRICED:
+            unpriced = cast(Unpriced, event)
+            lines = _lines(place, offset, unpriced, balances.get(event.originator_id, 0))
             rows += lines
             row = lines[-1]
         else:
@@ -166,26 +193,72 @@ def write(database: Database, count: int, parts: Iterable[bytes], prices: Prices
     STAGE.write(database, count, parts, [texts])
 
 
-def _lines(place: Place, offset: int, event: Other, balance_micros: int) -> list[Staged]:
+def _lines(place: Place, offset: int, event: Unpriced, balance_micros: int) -> list[Staged]:
+    payment_id = undone_event_id = None
+    arrears_micros = 0
     match event:
-        case done.ArrearsCollected():
+        case done.ArrearsCollected() | done.ArrearsWrittenOff():
             return list(_portions(place, offset, event, balance_micros))
         case done.TopUpSettled():
             kind, payment_id = MovementKind.TOP_UP, event.payment_id
         case done.CreditGranted():
-            kind, payment_id = MovementKind.GRANT, None
+            kind = MovementKind.GRANT
         case done.BalanceAdjusted():
-            kind, payment_id = MovementKind.ADJUSTMENT, None
+            kind = MovementKind.ADJUSTMENT
+        case done.OperationUndone():
+            kind, undone_event_id = MovementKind.UNDO, event.undone_event_id
+            arrears_micros = done.portions_micros(event.portions)
     movement = Staged(
         *_envelope(place, offset, event),
         kind,
         event.amount_micros,
         balance_micros + event.amount_micros,
         event.amount_micros,
+        arrears_micros=arrears_micros,
         reason=event.reason,
         payment_id=payment_id,
+        undone_event_id=undone_event_id,
     )
     return [movement]
+
+
+def _priced(
+    place: Place, offset: int, event: PricedUsage, balance_micros: int, price: int
+) -> Staged:
+    if isinstance(event, done.ChargeReversed):
+        kind = MovementKind.REVERSAL
+        movement_micros = done.drawn_micros(event.draws) + event.credit_micros
+        amount_micros, arrears_micros = event.price_micros, 0
+        card, charge_event_id = (event.card_id, event.card_version), event.charge_event_id
+    else:
+        is_crawl = isinstance(event, done.CrawlCharged)
+        kind = MovementKind.CRAWL if is_crawl else MovementKind.CHAT
+        movement_micros, amount_micros = -event.paid_micros, event.amount_micros
+        arrears_micros, card, charge_event_id = event.arrears_micros, event.card, None
+    about = event.charged
+    call = about if isinstance(about, CallUsage) else None
+    usage = None if isinstance(about, done.ChatHour) else about
+    return Staged(
+        *_envelope(place, offset, event),
+        kind,
+        movement_micros,
+        balance_micros + movement_micros,
+        amount_micros,
+        arrears_micros=arrears_micros,
+        is_simulated=event.is_simulated,
+        usage_event_id=usage and usage.event_id,
+        charge_event_id=charge_event_id,
+        project_id=about.project_id,
+        call_id=call and call.call_id,
+        tier=call and call.tier,
+        outcome=call and call_outcome(call),
+        card_id=card[0],
+        card_version=card[1],
+        corrects=usage and usage.corrects,
+        crawl_id=about.crawl_id if isinstance(about, CrawlUsage) else None,
+        hour_started_at_ms=about.started_at_ms if isinstance(about, done.ChatHour) else None,
+        price=price,
+    )
 
 
 def _charge(
@@ -222,23 +295,35 @@ def _charge(
         event.outcome,
         event.card_id,
         event.card_version,
+        usage.corrects,
+        None,
+        None,
+        None,
         price,
     )
 
 
 def _portions(
-    place: Place, offset: int, event: done.ArrearsCollected, balance_micros: int
+    place: Place,
+    offset: int,
+    event: done.ArrearsCollected | done.ArrearsWrittenOff,
+    balance_micros: int,
 ) -> Iterator[Staged]:
+    """What was collected is paid from the balance; what was written off is not paid at all."""
     envelope = _envelope(place, offset, event)
+    is_collected = isinstance(event, done.ArrearsCollected)
+    kind = MovementKind.ARREARS_COLLECTED if is_collected else MovementKind.WRITE_OFF
     for line, portion in enumerate(event.portions):
-        balance_micros -= portion.amount_micros
+        movement_micros = -portion.amount_micros if is_collected else 0
+        balance_micros += movement_micros
         yield Staged(
             *envelope,
-            MovementKind.ARREARS_COLLECTED,
-            -portion.amount_micros,
+            kind,
+            movement_micros,
             balance_micros,
             portion.amount_micros,
             line=line,
+            reason=None if isinstance(event, done.ArrearsCollected) else event.reason,
             charge_event_id=portion.charge_event_id,
         )
 

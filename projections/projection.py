@@ -7,9 +7,22 @@ known from its rows, and nobody else moves the rows of a partition without movin
 from datetime import date
 from typing import Final
 
-from projections import checkpoints, holds, movements, projects, usage_daily, wallets
+from projections import (
+    approvals,
+    budgets,
+    chat_hours,
+    checkpoints,
+    holds,
+    movements,
+    notices,
+    projects,
+    reviews,
+    usage_daily,
+    wallets,
+)
 from projections.database import Database
 from projections.days import DAY_MS, month_of
+from projections.keyed import Key
 from projections.logged import Batch, Place
 from projections.rows import csv
 
@@ -19,15 +32,25 @@ TABLES: Final = (
     holds.TABLE,
     usage_daily.TABLE,
     movements.TABLE,
+    chat_hours.TABLE,
+    reviews.TABLE,
+    approvals.TABLE,
+    budgets.TABLE,
+    notices.TABLE,
 )
 
 STAGES: Final = (
     wallets.STAGE,
-    projects.STAGE,
+    projects.MODEL.stage,
     holds.STAGE,
     holds.ENDED_STAGE,
     usage_daily.STAGE,
     movements.STAGE,
+    chat_hours.MODEL.stage,
+    reviews.MODEL.stage,
+    approvals.MODEL.stage,
+    budgets.MODEL.stage,
+    notices.STAGE,
 )
 
 
@@ -39,6 +62,19 @@ def prefer_indexes(database: Database) -> None:
     database.prepare_threshold = None
     database.execute("SET enable_hashjoin = off")
     database.execute("SET enable_mergejoin = off")
+
+
+class Rows:
+    """Rows that events of one partition began or moved on, by their keys."""
+
+    def __init__(self) -> None:
+        self.wallets: dict[str, wallets.Wallet] = {}
+        self.projects: dict[Key, projects.Project] = {}
+        self.chat_hours: dict[Key, chat_hours.ChatHourRow] = {}
+        self.reviews: dict[Key, reviews.Review] = {}
+        self.approvals: dict[Key, approvals.Approval] = {}
+        self.budgets: dict[Key, budgets.Budget] = {}
+        self.holds = holds.nothing()
 
 
 class Folded:
@@ -53,16 +89,13 @@ class Folded:
         """`database` is asked for the rows that events move on; nothing is written with it."""
         self._database = database
         self._place = place
-        self._wallets_due = {} if uncommitted is None else uncommitted.wallets
-        self._projects_due = {} if uncommitted is None else uncommitted.projects
-        self._holds_due = holds.nothing() if uncommitted is None else uncommitted.holds
+        self._due = Rows() if uncommitted is None else uncommitted.rows
         self._balances: dict[str, int] = {}
         self.events = 0
         self.days: set[int] = set()
-        self.wallets: dict[str, wallets.Wallet] = {}
-        self.projects: dict[projects.Name, projects.Project] = {}
-        self.holds = holds.nothing()
+        self.rows = Rows()
         self.usage_daily: dict[usage_daily.Key, usage_daily.UsageDay] = {}
+        self.notices: list[notices.Notice] = []
         self.movements: list[bytes] = []
         self.movements_count = 0
         self.prices: movements.Prices = {}
@@ -72,14 +105,12 @@ class Folded:
 
         Raises `BrokenLog`: the log's fault only if no other projector has moved the checkpoint.
         """
-        # Charges that end no hold are most of a log, and mean nothing to holds and projects.
-        others = [item for item in batch if holds.concerns(item[1])]
-        released = holds.fold(others, self.holds, self._open_before)
-        projects.load(self._database, others, self.projects, self._projects_due)
-        projects.fold(others, self.projects)
-        for known in wallets.load(self._database, batch, self.wallets, self._wallets_due):
-            self._balances[known.tenant_id] = known.balance_micros
-        wallets.fold(batch, self.wallets, released)
+        # Charges that end no hold are most of a log, and mean nothing to these.
+        released = self._add_others([item for item in batch if holds.concerns(item[1])])
+        known = self.rows.wallets
+        for wallet in wallets.load(self._database, batch, known, self._due.wallets):
+            self._balances[wallet.tenant_id] = wallet.balance_micros
+        wallets.fold(batch, known, released)
         usage_daily.fold(batch, self.usage_daily)
         rows = movements.fold(self._place, batch, self._balances, self.prices)
         self.movements.append(csv(rows))
@@ -87,8 +118,25 @@ class Folded:
         self.days |= {event.recorded_at_ms // DAY_MS for _, event in batch}
         self.events += len(batch)
 
+    def _add_others(self, batch: Batch) -> dict[int, int]:
+        """Fold all but money; what the event at each offset gave back of what was held."""
+        database, rows, due = self._database, self.rows, self._due
+        released = holds.fold(batch, rows.holds, self._open_before)
+        projects.MODEL.load(database, batch, rows.projects, due.projects)
+        projects.fold(batch, rows.projects)
+        chat_hours.MODEL.load(database, batch, rows.chat_hours, due.chat_hours)
+        released |= chat_hours.fold(batch, rows.chat_hours)
+        reviews.MODEL.load(database, batch, rows.reviews, due.reviews)
+        reviews.fold(batch, rows.reviews)
+        approvals.MODEL.load(database, batch, rows.approvals, due.approvals)
+        approvals.fold(batch, rows.approvals)
+        budgets.MODEL.load(database, batch, rows.budgets, due.budgets)
+        budgets.fold(batch, rows.budgets)
+        self.notices += notices.fold(batch)
+        return released
+
     def _open_before(self, names: set[holds.Name]) -> dict[holds.Name, holds.Open]:
-        return holds.open_before(self._database, names, self._holds_due)
+        return holds.open_before(self._database, names, self._due.holds)
 
 
 class Projection:
@@ -132,11 +180,16 @@ class Projection:
             self._write(folded)
 
     def _write(self, folded: Folded) -> None:
-        database = self._database
-        wallets.STAGE.write_rows(database, folded.wallets.values())
-        projects.STAGE.write_rows(database, folded.projects.values())
-        holds.STAGE.write_rows(database, folded.holds.answered)
-        holds.ENDED_STAGE.write_rows(database, folded.holds.ended.values())
+        database, rows = self._database, folded.rows
+        wallets.STAGE.write_rows(database, rows.wallets.values())
+        projects.MODEL.stage.write_rows(database, rows.projects.values())
+        chat_hours.MODEL.stage.write_rows(database, rows.chat_hours.values())
+        reviews.MODEL.stage.write_rows(database, rows.reviews.values())
+        approvals.MODEL.stage.write_rows(database, rows.approvals.values())
+        budgets.MODEL.stage.write_rows(database, rows.budgets.values())
+        holds.STAGE.write_rows(database, rows.holds.answered)
+        holds.ENDED_STAGE.write_rows(database, rows.holds.ended.values())
+        notices.STAGE.write_rows(database, folded.notices)
         usage_daily.STAGE.write_rows(database, folded.usage_daily.values())
         movements.write(database, folded.movements_count, folded.movements, folded.prices)
 

@@ -1,17 +1,14 @@
 """The `projects` table: each project's mode, and since when."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from ledger.events import ProjectMode, ProjectModeChanged, ProjectOpened
 from projections.database import Database
+from projections.keyed import Key, Keyed
 from projections.logged import Batch
-from projections.rows import Table, replacing
-
-Name = tuple[str, str]
-"""A tenant and the id of a project."""
+from projections.rows import Table
 
 
 class Project(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -29,7 +26,13 @@ class Project(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 TABLE: Final = Table("projects", Project)
-STAGE: Final = replacing(TABLE, key=["tenant_id", "project_id"])
+MODEL: Final = Keyed(
+    TABLE,
+    {"tenant_id": "text", "project_id": "text"},
+    lambda event: (
+        (event.originator_id, event.project_id) if type(event) is ProjectModeChanged else None
+    ),
+)
 
 
 # ── Queries ──
@@ -43,33 +46,7 @@ def of_tenant(database: Database, tenant_id: str) -> list[Project]:
 # ── Fold ──
 
 
-def load(
-    database: Database,
-    batch: Batch,
-    projects: dict[Name, Project],
-    uncommitted: Mapping[Name, Project],
-) -> None:
-    """Add the projects whose mode the batch changes, as far as they were opened before it."""
-    asked: set[Name] = set()
-    for _, event in batch:
-        if type(event) is ProjectModeChanged:
-            name = event.originator_id, event.project_id
-            if name in uncommitted:
-                projects.setdefault(name, uncommitted[name])
-            elif name not in projects:
-                asked.add(name)
-    if asked:
-        tenant_ids, project_ids = zip(*asked, strict=True)
-        found = TABLE.select(
-            database,
-            "JOIN unnest(%s::text[], %s::text[]) AS changed (tenant, id)"
-            " ON tenant_id = tenant AND project_id = id",
-            [list(tenant_ids), list(project_ids)],
-        )
-        projects |= {(project.tenant_id, project.project_id): project for project in found}
-
-
-def fold(batch: Batch, projects: dict[Name, Project]) -> None:
+def fold(batch: Batch, projects: dict[Key, Project]) -> None:
     """Open projects, and switch those that are there."""
     for _, event in batch:
         if type(event) is ProjectOpened:

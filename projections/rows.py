@@ -40,10 +40,11 @@ class Table(Generic[R]):
         )
 
     def select(
-        self, database: Database, rest: LiteralString, parameters: Sequence[object]
+        self, database: Database, rest: LiteralString | sql.Composed, parameters: Sequence[object]
     ) -> list[R]:
         """The rows that `rest` (joins, conditions, order, limit) leaves."""
-        found = database.execute(self._select + sql.SQL(rest), parameters)
+        clauses = rest if isinstance(rest, sql.Composed) else sql.SQL(rest)
+        found = database.execute(self._select + clauses, parameters)
         return [msgspec.convert(row, self.row) for row in found.fetchall()]
 
 

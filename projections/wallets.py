@@ -7,7 +7,7 @@ import msgspec
 
 from ledger import events as done
 from ledger.errors import BrokenLog
-from ledger.events import Draw, Event, HoldMeans, WalletEvent
+from ledger.events import Draw, Event, HoldMeans, WalletEvent, portions_micros
 from projections.database import Database
 from projections.logged import Batch
 from projections.rows import Table, replacing
@@ -17,7 +17,8 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     """A tenant's figures in micro-dollars (PRODUCT decision 2), times in UTC milliseconds.
 
     `sequence` is the place of the last event folded in; `opened_at_ms` is None while all that is
-    known of the tenant is that something was refused.
+    known of the tenant is that something was refused. `card_id` is the rate card that was assigned
+    last, None for the default one, and `card_from_ms` since when, or from when on, it prices.
     """
 
     tenant_id: str
@@ -31,6 +32,11 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     open_holds: int = 0
     arrears_micros: int = 0
     credit_used_micros: int = 0
+    is_frozen: bool = False
+    is_closed: bool = False
+    low_line_micros: int | None = None
+    card_id: str | None = None
+    card_from_ms: int | None = None
 
     @property
     def available_micros(self) -> int:
@@ -95,8 +101,8 @@ def load(
 def fold(batch: Batch, wallets: dict[str, Wallet], released: Mapping[int, int]) -> None:
     """Move the wallets on, and open those that are not there.
 
-    `released` says what the events at these offsets gave back of a hold. Raises `BrokenLog` where
-    a wallet's sequence has a gap or a repeat.
+    `released` says what the events at these offsets gave back of what was held. Raises
+    `BrokenLog` where a wallet's sequence has a gap or a repeat.
     """
     for offset, event in batch:
         tenant_id = event.originator_id
@@ -114,36 +120,62 @@ def fold(batch: Batch, wallets: dict[str, Wallet], released: Mapping[int, int]) 
         wallet.recorded_at_ms = event.recorded_at_ms
         if offset in released:
             wallet.held_micros -= released[offset]
-            wallet.open_holds -= 1
+            wallet.open_holds -= type(event) is not done.ChatCharged
         _move(wallet, event)
 
 
 def _move(wallet: Wallet, event: Event) -> None:
     match event:
-        case done.CallCharged():
+        case done.CallCharged() | done.CrawlCharged() | done.ChatCharged():
             _take(wallet, event.draws, event.credit_micros)
             wallet.arrears_micros += event.arrears_micros
+        case done.ChatCounted() | done.ChatUncounted():
+            wallet.held_micros += event.held_micros
+        case done.ChargeReversed():
+            _take(wallet, event.draws, event.credit_micros, -1)
+            wallet.arrears_micros -= event.arrears_micros
         case done.HoldPlaced():
             wallet.held_micros += event.amount_micros
             wallet.open_holds += event.means is not HoldMeans.USAGE_CAME_FIRST
         case done.ArrearsCollected():
             _take(wallet, event.draws, event.credit_micros)
-            wallet.arrears_micros -= sum(portion.amount_micros for portion in event.portions)
+            wallet.arrears_micros -= portions_micros(event.portions)
+        case done.ArrearsWrittenOff():
+            wallet.arrears_micros -= event.amount_micros
         case done.TopUpSettled() | done.CreditGranted():
             wallet.funds_micros += event.amount_micros
         case done.BalanceAdjusted():
             wallet.funds_micros += max(0, event.amount_micros)
             _take(wallet, event.draws, event.credit_micros)
+        case done.OperationUndone():
+            _take(wallet, event.taken, 0)
+            _take(wallet, event.returned, event.credit_micros, -1)
+            wallet.arrears_micros += portions_micros(event.portions)
+        case _:
+            _set(wallet, event)
+
+
+def _set(wallet: Wallet, event: Event) -> None:
+    """What moves no money."""
+    match event:
         case done.TermsSet():
             wallet.is_postpay = event.is_postpay
             wallet.credit_limit_micros = event.credit_limit_micros
         case done.WalletOpened():
             wallet.opened_at_ms = event.recorded_at_ms
+        case done.WalletFrozen() | done.WalletUnfrozen():
+            wallet.is_frozen = isinstance(event, done.WalletFrozen)
+        case done.WalletClosed() | done.WalletReopened():
+            wallet.is_closed = isinstance(event, done.WalletClosed)
+        case done.LowBalanceLineSet():
+            wallet.low_line_micros = event.line_micros
+        case done.CardAssigned():
+            wallet.card_id, wallet.card_from_ms = event.card_id, event.from_ms
         case _:
             pass
 
 
-def _take(wallet: Wallet, draws: tuple[Draw, ...], credit_micros: int) -> None:
+def _take(wallet: Wallet, draws: tuple[Draw, ...], credit_micros: int, sign: int = 1) -> None:
     for draw in draws:
-        wallet.funds_micros -= draw.amount_micros
-    wallet.credit_used_micros += credit_micros
+        wallet.funds_micros -= sign * draw.amount_micros
+    wallet.credit_used_micros += sign * credit_micros

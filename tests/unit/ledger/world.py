@@ -67,8 +67,12 @@ class Partition:
         while left or self.state.is_amid:
             batch = [one.item for one in left]
             # A batch whose transaction is aborted leaves nothing behind: decided again, it is alike.
-            aborted = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules, self.recall)
-            decision = decide(self.state, batch, self.state.now_ms, watermark_ms, self.rules, self.recall)
+            aborted = decide(
+                self.state, batch, self.state.now_ms, watermark_ms, self.rules, self.recall
+            )
+            decision = decide(
+                self.state, batch, self.state.now_ms, watermark_ms, self.rules, self.recall
+            )
             assert (aborted.events, aborted.replies) == (decision.events, decision.replies)
             self._commit(decision, batch, watermark_ms)
             del left[: decision.consumed]

@@ -7,8 +7,20 @@ from msgspec.structs import astuple
 
 from ledger.events import Event
 from ledger.rates import PricedLine
-from projections import holds, movements, projects, usage_daily, wallets
+from projections import (
+    approvals,
+    budgets,
+    chat_hours,
+    holds,
+    movements,
+    notices,
+    projects,
+    reviews,
+    usage_daily,
+    wallets,
+)
 from projections.holds import Hold, HoldState
+from projections.keyed import Key as RowKey
 from projections.logged import Logged, Place
 from projections.movements import Movement, Prices, Staged
 from projections.projects import Project
@@ -23,10 +35,15 @@ class Folded:
 
     def __init__(self, events: Iterable[Event], batch_size: int = 1) -> None:
         self.wallets: dict[str, Wallet] = {}
-        self.projects: dict[tuple[str, str], Project] = {}
+        self.projects: dict[RowKey, Project] = {}
         self.holds: dict[tuple[str, int], Hold] = {}
         self.movements: list[Movement] = []
         self.usage_days: dict[Key, UsageDay] = {}
+        self.chat_hours: dict[RowKey, chat_hours.ChatHourRow] = {}
+        self.reviews: dict[RowKey, reviews.Review] = {}
+        self.approvals: dict[RowKey, approvals.Approval] = {}
+        self.budgets: dict[RowKey, budgets.Budget] = {}
+        self.notices: list[notices.Notice] = []
         logged = [Logged(offset, event) for offset, event in enumerate(events)]
         for begin in range(0, len(logged), batch_size):
             self._fold(logged[begin : begin + batch_size])
@@ -36,8 +53,13 @@ class Folded:
         prices: Prices = {}
         rows = movements.fold(PLACE, batch, balances, prices)
         self.movements += [_written(row, list(prices)) for row in rows]
-        wallets.fold(batch, self.wallets, self._fold_holds(batch))
+        released = self._fold_holds(batch) | chat_hours.fold(batch, self.chat_hours)
+        wallets.fold(batch, self.wallets, released)
         projects.fold(batch, self.projects)
+        reviews.fold(batch, self.reviews)
+        approvals.fold(batch, self.approvals)
+        budgets.fold(batch, self.budgets)
+        self.notices += notices.fold(batch)
         usage_daily.fold(batch, self.usage_days)
 
     def _fold_holds(self, batch: Sequence[Logged]) -> dict[int, int]:
