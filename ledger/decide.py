@@ -366,11 +366,13 @@ class Deciding:
         if isinstance(original, CallCharged | CrawlCharged) and not isinstance(usage, ChatUsage):
             card = cards.version(*original.card)
             price = card and card.price(usage)
-            if price is None:
-                wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
-                return
             collected = self._collected(original.event_id)
-            wallet.correct_charge(usage, original, collected, price, cause)
+            if usage.withdrawn:
+                wallet.withdraw_charge(usage, original, collected, cause)
+            elif price is None:
+                wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
+            else:
+                wallet.correct_charge(usage, original, collected, price, cause)
         elif isinstance(original, ChatCounted) and isinstance(usage, ChatUsage):
             hour = original.hour
             card = cards.version(hour.card_id, hour.card_version)
@@ -489,7 +491,7 @@ class Deciding:
             case ask.ReturnToSandbox():
                 wallet.change_mode(command, ProjectMode.SANDBOX, cause)
             case ask.AcceptReview():
-                wallet.accept_review(command, overlay.cards, cause)
+                self._accept_review(wallet, command, cause)
             case ask.RejectReview():
                 wallet.reject_review(command, cause)
             case ask.FreezeWallet() | ask.UnfreezeWallet():
@@ -512,6 +514,13 @@ class Deciding:
                 wallet.set_low_balance_line(command, cause)
             case _:
                 raise AssertionError(f"no rule for {type(command).__name__}")
+
+    def _accept_review(self, wallet: Wallet, command: ask.AcceptReview, cause: Cause) -> None:
+        review = wallet.reviews.get(command.review_id)
+        wallet.accept_review(command, self.overlay.cards, cause)
+        if review is not None and wallet.waiting:
+            self._note()
+            self._apply_waiting(wallet, review.usage, cause)
 
     def _refused_as_invalid(self, command: ask.Command) -> ask.Reply:
         return ask.Reply(

@@ -130,12 +130,19 @@ class Charging(WalletState):
 
         `collected` are the events that collected arrears of that charge, in their order.
         """
-        if usage.withdrawn:
-            self.record(done.UsageWithdrawn(*self.envelope(cause), usage), cause)
-            self._reverse(charge, collected, cause)
-            return
         self._reverse(charge, collected, cause)
         self._charge(usage, price, cause, is_simulated=charge.is_simulated)
+
+    def withdraw_charge(
+        self,
+        usage: CallUsage | CrawlUsage,
+        charge: CallCharged | CrawlCharged,
+        collected: Sequence[ArrearsCollected],
+        cause: Cause,
+    ) -> None:
+        """Reverse a charge of what did not happen."""
+        self.record(done.UsageWithdrawn(*self.envelope(cause), usage), cause)
+        self._reverse(charge, collected, cause)
 
     def correct_chat(
         self,

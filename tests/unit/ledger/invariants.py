@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 
 from ledger.events import (
+    ArrearsWrittenOff,
     BalanceAdjusted,
-    CallCharged,
+    Charge,
+    ChargeReversed,
     CreditGranted,
     Event,
+    OperationUndone,
     TopUpSettled,
     WalletEvent,
+    portions_micros,
 )
 from ledger.wallet import Wallet
 
@@ -24,6 +28,7 @@ def check_figures(wallet: Wallet) -> None:
     held_micros = sum(hold.amount_micros for hold in wallet.holds.values())
     assert wallet.held_micros == held_micros + sum(c.held_micros for c in wallet.chats.values())
     assert wallet.held_micros == sum(wallet.held_by_project.values())
+    assert all(min(chat) >= 0 for chat in wallet.chats.values())
     assert wallet.arrears_micros == sum(wallet.arrears.values())
     assert all(micros > 0 for micros in (*wallet.unspent.values(), *wallet.arrears.values()))
 
@@ -34,27 +39,35 @@ def check_spend_is_covered(wallet: Wallet, available_before_micros: int) -> None
 
 
 def check_money_is_conserved(wallet: Wallet, events: Iterable[Event]) -> None:
-    """Invariant 2, as far as movements exist: what came in less what was charged is what is there.
+    """Invariant 2: what came in less what was charged is what is there.
 
     `events` are all of this wallet's.
     """
-    came_in = sum(
-        event.amount_micros
-        for event in events
-        if isinstance(event, TopUpSettled | CreditGranted | BalanceAdjusted)
-    )
-    charged = sum(
-        event.amount_micros
-        for event in events
-        if isinstance(event, CallCharged) and not event.is_simulated
-    )
-    assert came_in - charged == wallet.balance_micros - wallet.arrears_micros
+    assert sum(map(net_change_micros, events)) == wallet.balance_micros - wallet.arrears_micros
+
+
+def net_change_micros(event: Event) -> int:
+    """What an event does to the balance less arrears."""
+    match event:
+        case TopUpSettled() | CreditGranted() | BalanceAdjusted() | ArrearsWrittenOff():
+            return event.amount_micros
+        case OperationUndone():
+            return event.amount_micros - portions_micros(event.portions)
+        case Charge():
+            return 0 if event.is_simulated else -event.amount_micros
+        case ChargeReversed():
+            return event.amount_micros
+        case _:
+            return 0
 
 
 def check_simulated_moves_nothing(events: Iterable[Event]) -> None:
     """Invariant 6, by what the event itself says was drawn."""
-    simulated = [e for e in events if isinstance(e, CallCharged) and e.is_simulated]
+    events = list(events)
+    simulated = [e for e in events if isinstance(e, Charge) and e.is_simulated]
     assert all(e.paid_micros == 0 and e.arrears_micros == 0 for e in simulated)
+    undone = [e for e in events if isinstance(e, ChargeReversed) and e.is_simulated]
+    assert all(e.amount_micros == 0 for e in undone)
 
 
 def check_sequence(wallet: Wallet, events: Iterable[WalletEvent]) -> None:

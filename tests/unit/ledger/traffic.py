@@ -3,18 +3,30 @@
 The property tests draw the arguments; ids come from small pools, so that things meet each other.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
 from ledger import commands as ask
 from ledger.decide import Input, Unreadable
-from ledger.usage import CallUsage, Tier
+from ledger.money import MICROS_PER_CENT
+from ledger.rates import DEFAULT_CARD, MS_PER_HOUR
+from ledger.usage import (
+    Activity,
+    AnyUsage,
+    CallUsage,
+    Channel,
+    ChatUsage,
+    CrawlUsage,
+    Tier,
+    Usage,
+)
 from schemas import codec
 from tests.unit.ledger.world import Arrived
 
 START_MS: Final = 1_768_478_400_000
-TENANTS: Final = ("ann", "bob")
+TENANTS: Final = ("ann", "bob", "cat", "dan")
 PROJECTS: Final = ("shop", "club")
 HOLDS: Final = 12
 PAYMENTS: Final = 6
@@ -27,6 +39,7 @@ class Traffic:
         self.arrived: list[Arrived] = []
         self.now_ms = START_MS
         self.usage_read_to_ms = START_MS
+        self._late: list[AnyUsage] = []
 
     def wait(self, milliseconds: int) -> None:
         """Let time pass; a negative time is a broker's clock jumping back."""
@@ -37,78 +50,92 @@ class Traffic:
         self.usage_read_to_ms = self.now_ms - behind_ms
         self._ask(ask.Tick(command_id=self._name("tick"), tenant_id="", actor="service:ticker"))
 
+    # ── Operators ──
+
+    def operate(
+        self,
+        tenant_id: str,
+        command: Callable[..., ask.Command],
+        by: str = "ann",
+        not_after_in_ms: int | None = None,
+        **fields: object,
+    ) -> None:
+        """What an operator asks, by that command; whom it is about and who asks are filled in."""
+        self._ask(
+            command(
+                command_id=self._name("command"),
+                tenant_id=tenant_id,
+                actor=f"operator:{by}",
+                reason="because",
+                **fields,
+            ),
+            not_after_ms=None if not_after_in_ms is None else self.now_ms + not_after_in_ms,
+        )
+
     def open_project(self, tenant_id: str, project_id: str, live_since_ms: int | None) -> None:
         live_from_ms = None if live_since_ms is None else self.now_ms - live_since_ms
-        self._ask(
-            ask.OpenProject(
-                command_id=self._name("open"),
-                tenant_id=tenant_id,
-                actor="operator:ann",
-                reason="because",
-                project_id=project_id,
-                live_from_ms=live_from_ms,
-            )
-        )
+        self.operate(tenant_id, ask.OpenProject, project_id=project_id, live_from_ms=live_from_ms)
 
     def change_mode(self, tenant_id: str, project_id: str, to_live: bool) -> None:
         command = ask.GoLive if to_live else ask.ReturnToSandbox
-        self._ask(
-            command(
-                command_id=self._name("mode"),
-                tenant_id=tenant_id,
-                actor="operator:ann",
-                reason="because",
-                project_id=project_id,
-            )
-        )
+        self.operate(tenant_id, command, project_id=project_id)
 
     def top_up(self, tenant_id: str, payment: int, amount_micros: int) -> None:
-        self._ask(
-            ask.SettleTopUp(
-                command_id=self._name("top-up"),
-                tenant_id=tenant_id,
-                actor="operator:ann",
-                reason="because",
-                payment_id=f"payment-{payment}",
-                amount_micros=amount_micros,
-            )
-        )
-
-    def grant(self, tenant_id: str, amount_micros: int, not_after_in_ms: int | None) -> None:
-        not_after_ms = None if not_after_in_ms is None else self.now_ms + not_after_in_ms
-        self._ask(
-            ask.GrantCredit(
-                command_id=self._name("grant"),
-                tenant_id=tenant_id,
-                actor="operator:ann",
-                reason="because",
-                amount_micros=amount_micros,
-            ),
-            not_after_ms=not_after_ms,
-        )
-
-    def adjust(self, tenant_id: str, amount_micros: int) -> None:
-        self._ask(
-            ask.AdjustBalance(
-                command_id=self._name("adjust"),
-                tenant_id=tenant_id,
-                actor="operator:ann",
-                reason="because",
-                amount_micros=amount_micros,
-            )
-        )
+        payment_id = f"payment-{payment}"
+        self.operate(tenant_id, ask.SettleTopUp, payment_id=payment_id, amount_micros=amount_micros)
 
     def set_terms(self, tenant_id: str, limit_micros: int | None) -> None:
+        self.operate(
+            tenant_id,
+            ask.SetTerms,
+            is_postpay=limit_micros is not None,
+            credit_limit_micros=limit_micros or 0,
+        )
+
+    def about(
+        self,
+        index: int,
+        command: Callable[..., ask.Command],
+        name: str,
+        by: str = "bea",
+        **fields: object,
+    ) -> None:
+        """Ask something about the first event of an input that was sent before."""
+        if self.arrived:
+            item = self.arrived[index % len(self.arrived)].item
+            if not isinstance(item.value, Unreadable) and item.value.tenant_id:
+                event_id = f"{item.event_id_stem}:0"
+                self.operate(item.value.tenant_id, command, by, None, **{name: event_id}, **fields)
+
+    # ── Cards ──
+
+    def adopt_card(self, card_id: str, version: int, in_hours: int, cents: int) -> None:
+        """A card whose every price is that many cents, and which lacks those of Economy."""
+        lines = tuple(
+            msgspec.structs.replace(line, price_micros=cents * MICROS_PER_CENT)
+            for line in DEFAULT_CARD.lines
+            if ".economy." not in line.line
+        )
         self._ask(
-            ask.SetTerms(
-                command_id=self._name("terms"),
-                tenant_id=tenant_id,
+            ask.AdoptCard(
+                command_id=self._name("card"),
+                tenant_id="",
                 actor="operator:ann",
                 reason="because",
-                is_postpay=limit_micros is not None,
-                credit_limit_micros=limit_micros or 0,
+                card_id=card_id,
+                card_version=version,
+                effective_from_ms=self._hour(in_hours),
+                lines=lines,
             )
         )
+
+    def assign_card(self, tenant_id: str, card_id: str, in_hours: int) -> None:
+        self.operate(tenant_id, ask.AssignCard, card_id=card_id, from_ms=self._hour(in_hours))
+
+    # ── The platform ──
+
+    def ask_to_spend(self, tenant_id: str, project_id: str, activity: Activity) -> None:
+        self.operate(tenant_id, ask.AskToSpend, project_id=project_id, activity=activity)
 
     def hold(
         self,
@@ -134,14 +161,7 @@ class Traffic:
         )
 
     def void(self, tenant_id: str, hold: int) -> None:
-        self._ask(
-            ask.VoidHold(
-                command_id=self._name("void"),
-                tenant_id=tenant_id,
-                actor="service:platform",
-                hold_id=f"hold-{hold}",
-            )
-        )
+        self.operate(tenant_id, ask.VoidHold, hold_id=f"hold-{hold}")
 
     def call(
         self,
@@ -180,6 +200,83 @@ class Traffic:
             )
         )
 
+    def crawl(
+        self,
+        tenant_id: str,
+        project_id: str,
+        *,
+        pages: int,
+        duration_ms: int,
+        ended_ago_ms: int,
+        corrects: str | None = None,
+    ) -> None:
+        ended_at = self.now_ms - ended_ago_ms
+        self._take_in(
+            CrawlUsage(
+                event_id=self._name("crawl"),
+                tenant_id=tenant_id,
+                project_id=project_id,
+                corrects=corrects,
+                withdrawn=False,
+                crawl_id="crawl",
+                started_at=ended_at - duration_ms,
+                ended_at=ended_at,
+                pages_fetched=pages,
+                duration_ms=duration_ms,
+                is_recrawl=False,
+            )
+        )
+
+    def chat(
+        self,
+        tenant_id: str,
+        project_id: str,
+        *,
+        tokens: tuple[int, int],
+        ago_ms: int,
+        corrects: str | None = None,
+    ) -> None:
+        self._take_in(
+            ChatUsage(
+                event_id=self._name("chat"),
+                tenant_id=tenant_id,
+                project_id=project_id,
+                corrects=corrects,
+                withdrawn=False,
+                conversation_id="conversation",
+                channel=Channel.SMS,
+                occurred_at=self.now_ms - ago_ms,
+                input_tokens=tokens[0],
+                output_tokens=tokens[1],
+            )
+        )
+
+    def correct(self, index: int, more: int) -> None:
+        """Replace usage that was sent before by what took a third longer, or another project's."""
+        usage = self._sent(index)
+        if isinstance(usage, Usage):
+            self._take_in(self._corrected(usage, more))
+
+    def withdraw(self, index: int) -> None:
+        """Take usage back that was sent before."""
+        usage = self._sent(index)
+        if isinstance(usage, Usage):
+            self._take_in(msgspec.structs.replace(self._corrected(usage, 0), withdrawn=True))
+
+    def correct_ahead(self, index: int, more: int) -> None:
+        """Send a correction of usage like that one, which `send_late` will send."""
+        usage = self._sent(index)
+        if isinstance(usage, Usage):
+            late = msgspec.structs.replace(usage, event_id=self._name("late"), corrects=None)
+            late = msgspec.structs.replace(late, withdrawn=False)
+            self._late.append(late)
+            self._take_in(self._corrected(late, more))
+
+    def send_late(self) -> None:
+        """Send the oldest usage that a correction came before."""
+        if self._late:
+            self._take_in(self._late.pop(0))
+
     def garbage(self) -> None:
         """Bytes that nobody could read."""
         self._append(Input(self._stem(), self.now_ms, b"", Unreadable("malformed", "no")))
@@ -193,18 +290,34 @@ class Traffic:
     def contradict(self, index: int) -> None:
         """Send other content under an id that was sent before."""
         value = self._sent(index)
-        if isinstance(value, CallUsage):
-            self._take_in(msgspec.structs.replace(value, scenario_id=value.scenario_id + "'"))
+        if isinstance(value, Usage):
+            self._take_in(msgspec.structs.replace(value, project_id=value.project_id + "'"))
         elif value is not None:
             self._ask(msgspec.structs.replace(value, reason=value.reason + "!"))
 
     # ── Inner parts ──
 
-    def _sent(self, index: int) -> CallUsage | ask.Command | None:
+    def _sent(self, index: int) -> AnyUsage | ask.Command | None:
         if not self.arrived:
             return None
         value = self.arrived[index % len(self.arrived)].item.value
         return None if isinstance(value, Unreadable) else value
+
+    def _corrected(self, usage: AnyUsage, more: int) -> AnyUsage:
+        """The correction of it: `more` moves it by thirds, or (2) into another project too."""
+        named = msgspec.structs.replace(
+            usage, event_id=self._name("correction"), corrects=usage.event_id, withdrawn=False
+        )
+        if more == 2:
+            named = msgspec.structs.replace(named, project_id="club")
+        if isinstance(named, ChatUsage):
+            return msgspec.structs.replace(named, input_tokens=named.input_tokens * (3 + more) // 3)
+        longer_ms = named.duration_ms * (3 + more) // 3
+        return msgspec.structs.replace(named, duration_ms=longer_ms)
+
+    def _hour(self, in_hours: int) -> int:
+        """A full hour ahead of now."""
+        return (self.now_ms // MS_PER_HOUR + 1 + in_hours) * MS_PER_HOUR
 
     def _name(self, kind: str) -> str:
         return f"{kind}-{len(self.arrived)}"
@@ -212,10 +325,10 @@ class Traffic:
     def _stem(self) -> str:
         return f"input-{len(self.arrived)}"
 
-    def _take_in(self, value: CallUsage | ask.Command) -> None:
+    def _take_in(self, value: AnyUsage | ask.Command) -> None:
         if isinstance(value, ask.Command):
             return self._ask(value)
-        content = codec.content_hash(codec.payload_of(codec.calls.encode(value)))
+        content = codec.content_hash(codec.payload_of(_CODECS[type(value)].encode(value)))
         return self._append(Input(self._stem(), self.now_ms, content, value))
 
     def _ask(
@@ -230,3 +343,10 @@ class Traffic:
 
     def _append(self, item: Input) -> None:
         self.arrived.append(Arrived(item, self.usage_read_to_ms))
+
+
+_CODECS: Final[dict[type, Any]] = {
+    CallUsage: codec.calls,
+    CrawlUsage: codec.crawls,
+    ChatUsage: codec.chat,
+}

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from ledger.commands import Reply
 from ledger.decide import Decision, Input, Rules, decide
-from ledger.events import BatchCommitted, Event, TermsSet, WalletEvent, is_outcome
+from ledger.events import BatchCommitted, CardAdopted, Event, TermsSet, WalletEvent, is_outcome
 from ledger.partition import Overlay, PartitionState, is_open
 from ledger.wallet import Wallet
 from schemas.chain import Chains
@@ -46,7 +46,7 @@ class Partition:
         return [
             value
             for value, event in zip(self.log, self.events, strict=True)
-            if not isinstance(event, BatchCommitted)
+            if isinstance(event, WalletEvent)
         ]
 
     def events_of(self, tenant_id: str) -> list[WalletEvent]:
@@ -98,7 +98,7 @@ class Partition:
 
     def _check_outcomes(self, decision: Decision) -> None:
         """Invariant 3: one outcome for every input but repeats and ticks, and within the limits."""
-        answering = filter(is_outcome, decision.events)
+        answering = filter(_answers, decision.events)
         outcomes = len({event.event_id.rpartition(":")[0] for event in answering})
         uncounted = decision.repeats + decision.ticks + len(decision.dead_letters)
         assert decision.consumed == outcomes + uncounted
@@ -127,6 +127,11 @@ class Partition:
             invariants.check_sequence(wallet, events)
             invariants.check_payments_credited_once(events)
             assert _facts_of(self.followed[tenant_id]) == _facts_of(wallet)
+
+
+def _answers(event: Event) -> bool:
+    """Whether an input has it as its outcome; the first card is adopted by itself."""
+    return is_outcome(event) or (isinstance(event, CardAdopted) and event.input_id != "")
 
 
 def in_batches(arrived: Sequence[Arrived], sizes: Iterator[int]) -> Iterator[list[Arrived]]:
