@@ -258,7 +258,7 @@ def test_it_is_ready_while_postgres_takes_its_batches(urls: Urls) -> None:
 
 
 def test_several_partitions_have_checkpoints_of_their_own(urls: Urls) -> None:
-    other = DecidedLog(seed=3, tenants=1, inputs=1)
+    other = DecidedLog(seed=3, tenants=3, inputs=8)
     partitions = {3: records(3, other.events[:1]), 0: RECORDS[0]}
     project(urls.projector, partitions=partitions)
     with connected(urls.operator) as database:

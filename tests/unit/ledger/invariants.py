@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from ledger.events import (
     ArrearsWrittenOff,
     BalanceAdjusted,
+    CallCharged,
     Charge,
     ChargeReversed,
+    ChatCharged,
+    CrawlCharged,
     CreditGranted,
     Event,
     OperationUndone,
@@ -53,7 +56,7 @@ def net_change_micros(event: Event) -> int:
             return event.amount_micros
         case OperationUndone():
             return event.amount_micros - portions_micros(event.portions)
-        case Charge():
+        case CallCharged() | CrawlCharged() | ChatCharged():
             return 0 if event.is_simulated else -event.amount_micros
         case ChargeReversed():
             return event.amount_micros

@@ -3,7 +3,7 @@
 The pools are small and money is short, so that inputs meet each other and the limits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Final, TypeVar
 
@@ -29,21 +29,27 @@ AGES_MS: Final = (-5 * MINUTE_MS - 1, -5 * MINUTE_MS, MINUTE_MS, HOUR_MS, DAY_MS
 AGES_FOR_REVIEW_MS: Final = (AGES_MS[0], AGES_MS[-1])
 LIMITS_MICROS: Final = (None, 2_000_000, 50_000_000, 200_000_000, 600_000_000)
 
-USERS: Final = TENANTS[:2]
-IDLER: Final = TENANTS[2]
-PAYER: Final = TENANTS[3]
-
 
 class Sender:
     """Sends inputs of every kind.
 
-    The third tenant uses nothing, so that its wallet can close; the fourth only pays.
+    Of the tenants, the last but one uses nothing, so that its wallet can close; the last only pays.
     """
 
-    def __init__(self, random: Random, traffic: Traffic, *, is_long: bool = False) -> None:
+    def __init__(
+        self,
+        random: Random,
+        traffic: Traffic,
+        tenants: Sequence[str] = TENANTS,
+        projects: Sequence[str] = PROJECTS,
+        *,
+        is_long: bool = False,
+    ) -> None:
         """`is_long` spreads rare times thinly, as a long history needs it."""
         self.random = random
         self.traffic = traffic
+        *self._users, self._idler, self._payer = tenants
+        self._projects = projects
         self._ages_ms = (0,) * (40 if is_long else 4) + AGES_MS
         self._waits_ms = WAITS_MS if is_long else (*WAITS_MS, LONG_WAIT_MS)
         self._newest_hold = 0
@@ -55,7 +61,7 @@ class Sender:
     def send(self, kind: str = "") -> None:
         """Send an input of that kind, or of any."""
         kind = kind or self.random.choices(KINDS, WEIGHTS)[0]
-        SENDERS[kind](self, self.random.choice(USERS), self.random.choice(PROJECTS))
+        SENDERS[kind](self, self.random.choice(self._users), self.random.choice(self._projects))
 
     # ── The platform ──
 
@@ -119,7 +125,7 @@ class Sender:
         self.traffic.void(tenant, self._recent_hold())
 
     def ask_to_spend(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, tenant, IDLER)
+        tenant = self._pick(tenant, tenant, self._idler)
         self.traffic.ask_to_spend(tenant, project, self.random.choice(list(Activity)))
 
     # ── Everybody ──
@@ -149,12 +155,12 @@ class Sender:
         self.traffic.change_mode(tenant, project, to_live=self._chance(0.8))
 
     def top_up(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, tenant, PAYER)
+        tenant = self._pick(tenant, tenant, self._payer)
         payment = self.random.randrange(200)
         self.traffic.top_up(tenant, payment, self.random.choice(PAYMENTS_MICROS))
 
     def grant(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, tenant, tenant, IDLER)
+        tenant = self._pick(tenant, tenant, tenant, self._idler)
         not_after_ms = self._pick(None, None, 0, -1)
         amount_micros = self._amount(tenant)
         self._note_operation(amount_micros)
@@ -163,7 +169,7 @@ class Sender:
         )
 
     def adjust(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, tenant, tenant, IDLER)
+        tenant = self._pick(tenant, tenant, tenant, self._idler)
         amount_micros = self._pick(1, -1, -1, -4, -9) * self._amount(tenant)
         self._note_operation(amount_micros)
         self.traffic.operate(tenant, ask.AdjustBalance, amount_micros=amount_micros)
@@ -174,8 +180,8 @@ class Sender:
         self.traffic.operate(tenant, ask.WriteOffArrears, amount_micros=amount_micros)
 
     def set_terms(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, tenant, tenant, IDLER)
-        most = 1 if tenant == IDLER else 9
+        tenant = self._pick(tenant, tenant, tenant, self._idler)
+        most = 1 if tenant == self._idler else 9
         limit_micros = self._pick(None, self._amount(tenant), most * self._amount(tenant))
         self._note_operation(limit_micros or 0)
         self.traffic.set_terms(tenant, limit_micros)
@@ -185,7 +191,7 @@ class Sender:
         self.traffic.operate(tenant, ask.FreezeWallet if frozen else ask.UnfreezeWallet)
 
     def close(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, PAYER, IDLER, IDLER, IDLER, IDLER)
+        tenant = self._pick(tenant, self._payer, self._idler, self._idler, self._idler, self._idler)
         self.traffic.operate(tenant, self._pick(ask.CloseWallet, ask.ReopenWallet))
 
     def set_budget(self, tenant: str, project: str) -> None:
@@ -198,7 +204,7 @@ class Sender:
         )
 
     def set_low_balance_line(self, tenant: str, project: str) -> None:
-        tenant = self._pick(tenant, IDLER)
+        tenant = self._pick(tenant, self._idler)
         line_micros = self._pick(None, 100_000, 1_000_000, 50_000_000)
         self.traffic.operate(tenant, ask.SetLowBalanceLine, line_micros=line_micros)
 
@@ -243,7 +249,7 @@ class Sender:
 
     def _amount(self, tenant: str = "") -> int:
         """What waits for a second operator would keep the idle tenant's wallet from closing."""
-        amounts_micros = AMOUNTS_MICROS[:-1] if tenant == IDLER else AMOUNTS_MICROS
+        amounts_micros = AMOUNTS_MICROS[:-1] if tenant == self._idler else AMOUNTS_MICROS
         return self.random.choice((*amounts_micros, self.random.randint(1, 900_000)))
 
     def _age(self) -> int:

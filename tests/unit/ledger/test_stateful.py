@@ -23,6 +23,7 @@ from ledger.events import (
     ChargeReversed,
     ChatCharged,
     CorrectionWaits,
+    CrawlCharged,
     HoldPlaced,
     HoldRefused,
     InputHeldForReview,
@@ -249,7 +250,7 @@ def count(partition: Partition) -> Counter[str]:
             was_waiting = (event.originator_id, event.usage.event_id) in waited
             counted["corrected after it waited"] += was_waiting
         match event:
-            case Charge():
+            case CallCharged() | CrawlCharged() | ChatCharged():
                 counted.update(_kinds_of_charge(event))
             case ChargeReversed():
                 counted.update(_kinds_of_reversal(event))
