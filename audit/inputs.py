@@ -14,10 +14,14 @@ from eventlog.settings import GENERATION
 from ledger.events import (
     ArrearsCollected,
     BatchCommitted,
+    CardAdopted,
+    ChatCharged,
     HoldExpired,
+    InputHeldForReview,
     InputPosition,
-    ProjectOpened,
+    ReviewReason,
     WalletEvent,
+    is_outcome,
 )
 
 UNREAD = InputPosition("", "", 0)
@@ -43,7 +47,7 @@ class Inputs:
         self._latest: dict[str, Source] = {}
         self._unfinished: set[str] = set()
         self._input: str | None = None
-        self._outcomes_of_input = 0
+        self._is_answered = False
         self._has_outcome = True
         self._is_collecting = False
         self._outcomes_of_batch = 0
@@ -56,7 +60,7 @@ class Inputs:
         if stem != self._input:
             yield from self._end_input()
             self._input = stem
-            self._has_outcome = not isinstance(event, HoldExpired) and stem not in self._unfinished
+            self._has_outcome = not _is_due(event) and stem not in self._unfinished
         self._is_collecting = isinstance(event, ArrearsCollected)
         source = self._source(event.event_id)
         if source is None:
@@ -64,8 +68,11 @@ class Inputs:
             return
         yield from self._follows(source, stem)
         self._latest[source.topic] = source
-        passing = isinstance(event, ProjectOpened) and event.seen_in_passing
-        self._outcomes_of_input += event.answers and not passing
+        self._is_answered |= self._has_outcome and is_outcome(event)
+
+    def take_card(self, event: CardAdopted) -> None:
+        """Account for a card that a command brought; the first one came by itself."""
+        self._outcomes_of_batch += event.input_id != ""
 
     def close(self, footer: BatchCommitted) -> Iterator[Doubt]:
         """Compare a batch with the footer that ends it, and start the next.
@@ -99,14 +106,11 @@ class Inputs:
 
     def _end_input(self) -> Iterator[Doubt]:
         if self._input is not None:
-            expected = int(self._has_outcome)
-            if self._outcomes_of_input != expected:
-                yield Doubt(
-                    f"{expected} outcome of input {self._input}", str(self._outcomes_of_input)
-                )
-            self._outcomes_of_batch += self._outcomes_of_input
+            if self._is_answered != self._has_outcome:
+                yield Doubt(f"an outcome of input {self._input}", "none")
+            self._outcomes_of_batch += self._is_answered
         self._input = None
-        self._outcomes_of_input = 0
+        self._is_answered = False
 
     def _source(self, event_id: str) -> Source | None:
         topic, partition, offset, number = ([*event_id.rsplit(":", 3)] + [""] * 4)[:4]
@@ -125,6 +129,13 @@ class Inputs:
         position = self._positions.get(source.topic, UNREAD)
         if source.offset < position.next_offset and stem not in self._unfinished:
             yield Doubt(f"an input not below {position.next_offset}", str(source))
+
+
+def _is_due(event: WalletEvent) -> bool:
+    """Whether a tick brought it: something ended by itself."""
+    if isinstance(event, InputHeldForReview):
+        return event.reason is ReviewReason.ORIGINAL_UNKNOWN
+    return isinstance(event, HoldExpired | ChatCharged)
 
 
 def _goes_on(before: InputPosition, position: InputPosition) -> Iterator[Doubt]:

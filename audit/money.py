@@ -5,17 +5,29 @@ from typing import NamedTuple
 
 from ledger.events import (
     ArrearsCollected,
+    ArrearsPortion,
+    ArrearsWrittenOff,
     BalanceAdjusted,
     CallCharged,
+    ChargeReversed,
+    ChatCharged,
+    CrawlCharged,
     CreditGranted,
     Draw,
     HoldMeans,
     HoldPlaced,
+    OperationUndone,
+    ReviewDecided,
     TopUpSettled,
     WalletEvent,
+    drawn_micros,
+    portions_micros,
 )
-from ledger.rates import CardBook
+from ledger.rates import CardBook, Price, RateCard
+from ledger.usage import call_outcome
 from ledger.wallet import Wallet
+
+AnyCharge = CallCharged | CrawlCharged | ChatCharged
 
 
 class Doubt(NamedTuple):
@@ -31,7 +43,10 @@ class Account:
     def __init__(self, tenant_id: str) -> None:
         self.wallet = Wallet.of(tenant_id, 0)
         self.came_in_micros = 0
+        """Paid, granted, adjusted, written off."""
         self.charged_micros = 0
+        """Less what was reversed."""
+        self._accepted = ""
         self.is_followed = True
         """False once an event was missing or made no sense: the figures say nothing any more."""
 
@@ -58,24 +73,33 @@ class Account:
 
     def _before(self, event: WalletEvent, cards: CardBook) -> Iterator[Doubt]:
         match event:
-            case CallCharged():
+            case CallCharged() | CrawlCharged() | ChatCharged():
                 yield from self._fit_draws(event.draws)
                 yield from self._fit_price(event, cards)
                 yield from self._fit_reach(event)
             case ArrearsCollected():
                 yield from self._fit_draws(event.draws)
+                yield from self._fit_portions(event.portions)
                 yield from _equal(
                     "drawn to collect arrears",
-                    sum(portion.amount_micros for portion in event.portions),
-                    _drawn(event.draws, event.credit_micros),
+                    portions_micros(event.portions),
+                    drawn_micros(event.draws) + event.credit_micros,
                 )
+            case ArrearsWrittenOff():
+                yield from self._fit_portions(event.portions)
             case BalanceAdjusted():
                 yield from self._fit_draws(event.draws)
                 yield from _equal(
                     "drawn for the adjustment",
                     max(0, -event.amount_micros),
-                    _drawn(event.draws, event.credit_micros),
+                    drawn_micros(event.draws) + event.credit_micros,
                 )
+            case ChargeReversed():
+                yield from self._fit_reversal(event)
+            case OperationUndone():
+                yield from self._fit_draws(event.taken)
+            case ReviewDecided():
+                self._accepted = event.event_id.rpartition(":")[0] if event.is_accepted else ""
             case _:
                 pass
 
@@ -87,45 +111,90 @@ class Account:
                     f"at most {left_micros} from lot {draw.lot_id}", str(draw.amount_micros)
                 )
 
-    def _fit_price(self, event: CallCharged, cards: CardBook) -> Iterator[Doubt]:
-        usage = event.usage
-        card = cards.in_force(usage.started_at)
-        price = card and card.price_call(usage)
-        if card is None or price is None:
-            yield Doubt("a card that prices the call", "none adopted")
-            return
-        yield from _equal(
-            "card", f"{card.card_id} {card.version}", f"{event.card_id} {event.card_version}"
-        )
-        yield from _equal("outcome", price.outcome, event.outcome)
-        yield from _equal("lines", price.lines, event.lines)
+    def _fit_portions(self, portions: tuple[ArrearsPortion, ...]) -> Iterator[Doubt]:
+        for portion in portions:
+            owed_micros = self.wallet.arrears.get(portion.charge_event_id, 0)
+            if not 0 < portion.amount_micros <= owed_micros:
+                yield Doubt(
+                    f"at most {owed_micros} owed for {portion.charge_event_id}",
+                    str(portion.amount_micros),
+                )
 
-    def _fit_reach(self, event: CallCharged) -> Iterator[Doubt]:
+    def _fit_price(self, event: AnyCharge, cards: CardBook) -> Iterator[Doubt]:
+        """What the card that it names makes of the facts; and that the card was in force."""
+        card = cards.version(*event.card)
+        price = card and self._price(event, card)
+        if card is None or price is None:
+            yield Doubt("a card that prices it", f"{event.card[0]} {event.card[1]}")
+            return
+        yield from _equal("lines", price.lines, event.lines)
+        if isinstance(event, CallCharged):
+            yield from _equal("outcome", call_outcome(event.usage), event.outcome)
+        if isinstance(event, ChatCharged) or not self._is_at_first(event):
+            return
+        in_force = self.wallet.card_in_force(event.usage.started_at, cards)
+        named = in_force and (in_force.card_id, in_force.version)
+        yield from _equal("card", named, event.card)
+
+    def _price(self, event: AnyCharge, card: RateCard) -> Price | None:
+        if not isinstance(event, ChatCharged):
+            return card.price(event.usage)
+        chat = self.wallet.chats.get(event.hour)
+        return chat and card.price_chat(chat.input_tokens, chat.output_tokens)
+
+    def _is_at_first(self, event: CallCharged | CrawlCharged) -> bool:
+        """Neither a correction, which keeps mode and card, nor accepted at an operator's price."""
+        stem = event.event_id.rpartition(":")[0]
+        return event.usage.corrects is None and stem != self._accepted
+
+    def _fit_reach(self, event: AnyCharge) -> Iterator[Doubt]:
         """A charge takes what its hold and the available balance cover, all of that, no more."""
-        usage, wallet = event.usage, self.wallet
-        is_simulated = not wallet.is_live(usage.project_id, usage.started_at)
-        yield from _equal("simulated", is_simulated, event.is_simulated)
-        own_hold_micros = wallet.holds.get(usage.hold_id) if usage.hold_id is not None else None
-        yield from _equal("captures its hold", own_hold_micros is not None, event.ends_hold)
-        reach_micros = (own_hold_micros or 0) + max(0, wallet.available_micros)
-        expected_micros = 0 if is_simulated else min(event.amount_micros, reach_micros)
+        wallet, own_hold_micros = self.wallet, 0
+        if isinstance(event, ChatCharged):
+            chat = wallet.chats.get(event.hour)
+            own_hold_micros = chat.held_micros if chat is not None else 0
+        elif event.usage.corrects is None:
+            is_live = wallet.is_live(event.usage.project_id, event.usage.started_at)
+            yield from _equal("simulated", not is_live, event.is_simulated)
+        if isinstance(event, CallCharged):
+            hold_id = event.usage.hold_id
+            hold = None if hold_id is None else wallet.holds.get(hold_id)
+            yield from _equal("captures its hold", hold is not None, event.ends_hold)
+            own_hold_micros = 0 if hold is None else hold.amount_micros
+        reach_micros = own_hold_micros + max(0, wallet.available_micros)
+        expected_micros = 0 if event.is_simulated else min(event.amount_micros, reach_micros)
         yield from _equal("paid", expected_micros, event.paid_micros)
+
+    def _fit_reversal(self, event: ChargeReversed) -> Iterator[Doubt]:
+        """It clears what is owed of the charge, and gives back no more than was paid of it."""
+        wallet = self.wallet
+        owed_micros = wallet.arrears.get(event.charge_event_id, 0)
+        yield from _equal("owed of the charge", owed_micros, event.arrears_micros)
+        if event.amount_micros > (0 if event.is_simulated else event.price_micros):
+            yield Doubt(f"at most {event.price_micros} given back", str(event.amount_micros))
+        for draw in event.draws:
+            lot = wallet.lots.get(draw.lot_id)
+            room_micros = 0 if lot is None else lot.amount_micros
+            if draw.amount_micros + wallet.unspent.get(draw.lot_id, 0) > room_micros:
+                yield Doubt(f"at most {room_micros} in lot {draw.lot_id}", str(draw.amount_micros))
 
     def _sum_up(self, event: WalletEvent) -> None:
         match event:
-            case TopUpSettled() | CreditGranted() | BalanceAdjusted():
+            case TopUpSettled() | CreditGranted() | BalanceAdjusted() | ArrearsWrittenOff():
                 self.came_in_micros += event.amount_micros
-            case CallCharged() if not event.is_simulated:
+            case OperationUndone():
+                self.came_in_micros += event.amount_micros - portions_micros(event.portions)
+            case CallCharged() | CrawlCharged() | ChatCharged() if not event.is_simulated:
                 self.charged_micros += event.amount_micros
+            case ChargeReversed():
+                self.charged_micros -= event.amount_micros
             case _:
                 pass
 
     def _after(self, event: WalletEvent) -> Iterator[Doubt]:
         wallet = self.wallet
         yield from _equal(
-            "balance less arrears",
-            self.came_in_micros - self.charged_micros,
-            wallet.balance_micros - wallet.arrears_micros,
+            "balance less arrears", self.came_in_micros - self.charged_micros, wallet.net_micros
         )
         figures = (wallet.funds_micros, wallet.held_micros, wallet.arrears_micros)
         if min(figures) < 0 or wallet.credit_used_micros < 0:
@@ -133,10 +202,6 @@ class Account:
         sets_aside = isinstance(event, HoldPlaced) and event.means is HoldMeans.SET_ASIDE
         if sets_aside and wallet.available_micros < 0:
             yield Doubt("a hold within what is available", f"{wallet.available_micros} left")
-
-
-def _drawn(draws: tuple[Draw, ...], credit_micros: int) -> int:
-    return sum(draw.amount_micros for draw in draws) + credit_micros
 
 
 def _equal(what: str, expected: object, found: object) -> Iterator[Doubt]:

@@ -174,6 +174,7 @@ class _Partition:
         if isinstance(event, CardAdopted):
             card = RateCard(event.card_id, event.card_version, event.effective_from_ms, event.lines)
             self._cards = self._cards.with_card(card)
+            self._inputs.take_card(event)
         if not isinstance(event, WalletEvent):
             return
         tenant_id = event.originator_id
