@@ -29,9 +29,7 @@ from schemas import codec
 from schemas.chain import Chains
 
 LOGICAL: Final = {f"g1.{name}": name for name in INPUT_TOPICS}
-CLAIM: Final = Claim(
-    0, 4, dict.fromkeys(LOGICAL.values(), "bench"), LOGICAL, lambda _: iter(())
-)
+CLAIM: Final = Claim(0, 4, dict.fromkeys(LOGICAL.values(), "bench"), LOGICAL, lambda _: iter(()))
 LOG_TIME: Final = 2
 RULES: Final = Rules()
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
+from shlex import quote
 from typing import Any, NamedTuple
 
 import click
@@ -69,8 +70,13 @@ class Asking(NamedTuple):
         if reply.refusal is not None:
             raise Refused(f"Refused ({reply.refusal}): {reply.refusal.sentence}")
         if not self.as_json:
+            if reply.awaits_approval:
+                done = _awaiting(reply)
             click.echo(done if isinstance(done, str) else done(reply))
-            click.echo(f"Decided {shown_time(reply.recorded_at_ms)} UTC, id {reply.command_id}")
+            click.echo(
+                f"Decided {shown_time(reply.recorded_at_ms)} UTC, id {reply.command_id},"
+                f" event {reply.event_id}"
+            )
 
     def _answer(self, command: Command, *, expires: bool) -> Reply:
         from client.ledger_client import LedgerClient, NoAnswer, Undelivered
@@ -94,6 +100,14 @@ class Asking(NamedTuple):
             what = f"{error.message}\nWhether the command was decided before that is not known."
         again = f"repeat it with --id {self.command_id}: it is applied once."
         return f"{what}\nTo learn the answer, {again}"
+
+
+def _awaiting(reply: Reply) -> str:
+    tenant, event = quote(reply.tenant_id), quote(reply.event_id)
+    return (
+        "Not done yet: it is above the amount that one operator may move. Another one approves it"
+        f" by `ledger approval give {tenant} {event} --reason TEXT`."
+    )
 
 
 def asks(function: Callable[..., None]) -> Callable[..., None]:

@@ -6,11 +6,12 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
-from ledger.commands import AMOUNT_MICROS_MAX
+from ledger.commands import AMOUNT_MICROS_MAX, EVENT_ID_LENGTH_MAX
 from ledger.money import NotAnAmount, format_usd, parse_usd
-from ledger.usage import DURATION_CAP_MS_MAX, Tier, is_id
+from ledger.usage import DURATION_CAP_MS_MAX, Activity, Tier, Word, is_id
 
 T = TypeVar("T")
+W = TypeVar("W", bound=Word)
 
 MINUTE_MS: Final = 60_000
 SUMMARY_WIDTH: Final = 100
@@ -71,6 +72,17 @@ class _Id(_Typed[str]):
         return text
 
 
+class _EventId(_Typed[str]):
+    """An event of the ledger's: what a command printed, or a list shows."""
+
+    name = "event"
+
+    def read(self, text: str) -> str:
+        if not 0 < len(text) <= EVENT_ID_LENGTH_MAX or not text.isprintable():
+            raise ValueError(f"{text!r} is not an event's id, like g1.wallet.commands:3:17:0.")
+        return text
+
+
 class _Dollars(_Typed[int]):
     """Dollars as micro-dollars, from the least that is allowed to the most of any command."""
 
@@ -93,15 +105,19 @@ class _Dollars(_Typed[int]):
         return micros
 
 
-class _Tier(_Typed[Tier]):
-    name = "tier"
+class _Word(_Typed[W], Generic[W]):
+    """A member of an enumeration, in whatever case."""
 
-    def read(self, text: str) -> Tier:
+    def __init__(self, words: type[W]) -> None:
+        self.name = words.__name__.lower()
+        self._words = words
+
+    def read(self, text: str) -> W:
         try:
-            return Tier(text.upper())
+            return self._words(text.upper())
         except ValueError:
-            tiers = ", ".join(tier.lower() for tier in Tier)
-            raise ValueError(f"{text!r} is none of {tiers}.") from None
+            known = ", ".join(word.lower() for word in self._words)
+            raise ValueError(f"{text!r} is none of {known}.") from None
 
 
 class _Count(_Typed[int]):
@@ -158,10 +174,12 @@ class _Moment(_Typed[int]):
 
 
 ID: Final = _Id()
+EVENT: Final = _EventId()
 DOLLARS: Final = _Dollars(1)
 DOLLARS_OR_NONE: Final = _Dollars(0)
 DOLLARS_UP_OR_DOWN: Final = _Dollars(-AMOUNT_MICROS_MAX)
-TIER: Final = _Tier()
+TIER: Final = _Word(Tier)
+ACTIVITY: Final = _Word(Activity)
 COUNT: Final = _Count()
 SECONDS: Final = _Seconds()
 DURATION: Final = _Duration()

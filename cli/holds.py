@@ -7,12 +7,12 @@ import click
 from msgspec.structs import asdict
 
 from cli.asking import Asking, asks
-from cli.command import DURATION, ID, TIER, Group, examples, json_option, limit_option
+from cli.command import ACTIVITY, DURATION, ID, TIER, Group, examples, json_option, limit_option
 from cli.reading import read_models
 from cli.show import print_json, print_rows, shown, shown_time
-from ledger.commands import PlaceHold, Reply, VoidHold
+from ledger.commands import AskToSpend, PlaceHold, Reply, VoidHold
 from ledger.money import format_usd
-from ledger.usage import Tier
+from ledger.usage import Activity, Tier
 
 if TYPE_CHECKING:
     from projections.holds import Hold
@@ -30,7 +30,7 @@ HOLDS: Final = {
 
 @click.group("hold", cls=Group)
 def hold() -> None:
-    """Ask whether a call may start, give holds back, list them.
+    """Ask whether a call, a chat or a crawl may begin; give holds back, list them.
 
     A hold sets aside the most a call can cost until its usage arrives, it is voided or it expires.
     """
@@ -75,6 +75,24 @@ def place(asking: Asking, tenant: str, project_id: str, tier: Tier, duration_cap
         duration_cap_ms=duration_cap_ms,
     )
     asking.ask(command, lambda reply: _allowed(reply, tenant, project_id), expires=True, facts=_new)
+
+
+@hold.command(
+    "ask",
+    epilog=examples("ledger hold ask acme clinic chat", "ledger hold ask acme clinic crawl"),
+)
+@click.argument("tenant", type=ID)
+@click.argument("project_id", metavar="PROJECT", type=ID)
+@click.argument("activity", metavar="chat|crawl", type=ACTIVITY)
+@asks
+def ask(asking: Asking, tenant: str, project_id: str, activity: Activity) -> None:
+    """Ask whether a chat or a crawl of PROJECT may begin; nothing is set aside for it.
+
+    Allowed in sandbox, and where something is available and nothing is owed.
+    """
+    command = AskToSpend(**asking.named(tenant), project_id=project_id, activity=activity)
+    said = f"Allowed: a {activity.lower()} of {project_id} may begin."
+    asking.ask(command, said, expires=True, facts=_new)
 
 
 @hold.command("void", epilog=examples("ledger hold void acme call-4711"))

@@ -6,15 +6,19 @@ from typing import Final
 
 import click
 
+from cli.approvals import approval
 from cli.command import Group, list_commands
 from cli.demo import demo
 from cli.doctor import doctor
 from cli.holds import hold
 from cli.migrate import migrate
 from cli.money import adjust, grant, terms, top_up
+from cli.noticing import budget, low_balance, notices
+from cli.operating import close, freeze, reopen, undo, unfreeze, write_off
 from cli.projects import project
 from cli.publish import publish
-from cli.reads import balance, history, usage
+from cli.reads import balance, history, month, usage
+from cli.reviews import review
 from cli.run import run
 from cli.schemas import schemas
 from cli.topics import topics
@@ -26,8 +30,9 @@ SECTIONS: Final = {
     "Everything on this machine": (up, demo, doctor),
     "Services": (run,),
     "Set up and check": (topics, schemas, migrate, verify),
-    "Wallets": (top_up, grant, adjust, terms, project, hold),
-    "What the ledger knows": (balance, history, usage),
+    "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
+    "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
+    "What the ledger knows": (balance, history, usage, month, notices),
     "Upstream's part": (publish,),
 }
 

@@ -13,12 +13,16 @@ from eventlog.settings import KafkaSettings
 from eventlog.topics import LEDGER_DLQ, WALLET_EVENTS
 from ledger.events import (
     CallCharged,
+    ChatCounted,
+    CorrectionWaits,
+    CrawlCharged,
     Event,
     HoldRefused,
     InputHeldForReview,
     InputRefused,
-    ProjectOpened,
-    WalletEvent,
+    SpendRefused,
+    UsageWithdrawn,
+    is_outcome,
 )
 from ledger.money import format_usd
 from schemas.codec import content_hash, dead_letters, payload_of, wallet_events
@@ -42,6 +46,9 @@ class Outcomes(msgspec.Struct):
     arrears_micros: int = 0
     simulated_count: int = 0
     simulated_micros: int = 0
+    counted_count: int = 0
+    withdrawn_count: int = 0
+    waiting_count: int = 0
     accepted_count: int = 0
     refused: Counter[str] = msgspec.field(default_factory=Counter[str])
     held_for_review: Counter[str] = msgspec.field(default_factory=Counter[str])
@@ -52,23 +59,30 @@ class Outcomes(msgspec.Struct):
     def count(self, outcome: Event) -> None:
         """Add the outcome of an input that was read."""
         match outcome:
-            case CallCharged() if outcome.is_simulated:
+            case CallCharged() | CrawlCharged() if outcome.is_simulated:
                 self.simulated_count += 1
                 self.simulated_micros += outcome.amount_micros
-            case CallCharged():
+            case CallCharged() | CrawlCharged():
                 self.charged_count += 1
                 self.charged_micros += outcome.amount_micros
                 self.arrears_micros += outcome.arrears_micros
+            case ChatCounted():
+                self.counted_count += 1
+            case UsageWithdrawn():
+                self.withdrawn_count += 1
+            case CorrectionWaits():
+                self.waiting_count += 1
             case InputHeldForReview():
                 self.held_for_review[outcome.reason.lower()] += 1
-            case HoldRefused() | InputRefused():
+            case HoldRefused() | InputRefused() | SpendRefused():
                 self.refused[outcome.refusal] += 1
             case _:
                 self.accepted_count += 1
 
     def close(self, *, all_decided: bool) -> None:
         """Say what those are that nothing was found of."""
-        found = self.charged_count + self.simulated_count + self.accepted_count
+        found = self.charged_count + self.simulated_count + self.counted_count
+        found += self.withdrawn_count + self.waiting_count + self.accepted_count
         for reasons in (self.refused, self.held_for_review, self.dead_letters):
             found += reasons.total()
         left = max(0, self.inputs_count - found)
@@ -85,16 +99,22 @@ class Outcomes(msgspec.Struct):
         for count, what in (
             (
                 self.charged_count,
-                f"calls charged: {charged} in all, of which {owed} was not covered",
+                f"calls and crawls charged: {charged} in all, of which {owed} was not covered",
             ),
-            (self.simulated_count, f"calls simulated: {simulated} in all, which moved nothing"),
+            (
+                self.simulated_count,
+                f"calls and crawls simulated: {simulated} in all, which moved nothing",
+            ),
+            (self.counted_count, "chats counted: each hour of them is charged when it closes"),
+            (self.withdrawn_count, "withdrawn: what was charged for them is given back"),
+            (self.waiting_count, "corrections that wait for what they correct"),
             (self.accepted_count, "commands accepted"),
         ):
             if count:
                 yield f"{count:,} {what}"
         for what, reasons in (
             ("refused", self.refused),
-            ("calls held for review", self.held_for_review),
+            ("held for review", self.held_for_review),
             ("set aside as dead letters", self.dead_letters),
         ):
             if reasons:
@@ -117,10 +137,14 @@ def outcomes(
     told = Outcomes(len(sent))
     contents = {content_hash(payload_of(record.value)) for record in sent}
     records = {(record.key, record.value) for record in sent}
+    answered: set[str] = set()
     events, letters = (log_since(kafka, topic, since[topic], "reading") for topic in OUTCOMES)
     for entry in events:
         event = wallet_events.decode(entry.value)[0]
-        if event.input_hash in contents and _is_outcome(event):
+        stem = event.event_id.rpartition(":")[0]
+        # The first answers; what an accepted review or a waiting correction led to comes after.
+        if event.input_hash in contents and is_outcome(event) and stem not in answered:
+            answered.add(stem)
             told.count(event)
     for entry in letters:
         letter = dead_letters.decode(entry.value)
@@ -128,9 +152,3 @@ def outcomes(
             told.dead_letters[letter.code] += 1
     told.close(all_decided=all_decided)
     return told
-
-
-def _is_outcome(event: Event) -> bool:
-    """Each input has one; what it opened in passing is not it."""
-    in_passing = isinstance(event, ProjectOpened) and event.seen_in_passing
-    return isinstance(event, WalletEvent) and event.answers and not in_passing

@@ -1,4 +1,4 @@
-"""The commands that show what the ledger knows of tenants: `balance`, `history`, `usage`."""
+"""What the ledger knows of tenants: `balance`, `history`, `usage`, `month`."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,13 @@ from msgspec.structs import asdict
 
 from cli.command import ID, MOMENT, examples, json_option, limit_option
 from cli.reading import read_models
-from cli.show import print_json, print_rows, shown
+from cli.show import print_json, print_rows, shown, shown_time
 
 if TYPE_CHECKING:
+    from projections.chat_hours import ChatHourRow
     from projections.database import Database
     from projections.movements import Movement
-    from projections.usage_daily import UsageDay
+    from projections.usage_daily import MonthSoFar, UsageDay
     from projections.wallets import Wallet
 
 PAGE: Final = 500
@@ -41,12 +42,34 @@ HISTORY: Final = {
 USAGE: Final = {
     "day": "Day (UTC)",
     "project_id": "Project",
+    "kind": "Kind",
     "tier": "Tier",
     "outcome": "Outcome",
-    "charges_count": "Calls",
+    "charges_count": "Charges",
     "overage_minutes_count": "Overage",
+    "crawler_ms": "Crawler",
+    "tokens": "Tokens in / out",
     "amount_micros": "Charged",
     "simulated_micros": "Simulated",
+}
+
+
+MONTH: Final = {
+    "project_id": "Project",
+    "calls_count": "Calls",
+    "overage_minutes_count": "Overage",
+    "crawls_count": "Crawls",
+    "crawler_ms": "Crawler",
+    "tokens": "Tokens in / out",
+    "amount_micros": "Charged",
+    "simulated_micros": "Simulated",
+}
+CHATS: Final = {
+    "project_id": "Not charged yet",
+    "started_at_ms": "Chats of the hour (UTC)",
+    "closes_at_ms": "Charged at (UTC)",
+    "tokens": "Tokens in / out",
+    "held_micros": "Held",
 }
 
 
@@ -146,6 +169,37 @@ def usage(
         click.echo(f"No usage of {tenant!r} from {from_day} to {to_day}.")
 
 
+@click.command("month", epilog=examples("ledger month acme", "ledger month acme --of 2026-10"))
+@click.argument("tenant", type=ID)
+@click.option(
+    "--of", "day", type=click.DateTime(["%Y-%m"]), metavar="MONTH",
+    help="Another month (UTC).  [default: this month]",
+)  # fmt: skip
+@json_option
+def month(tenant: str, day: datetime | None, as_json: bool) -> None:
+    """Show what TENANT used this month so far, by project, and what it cost.
+
+    Usage counts in the month in which it ended. Chats whose hour is not charged yet are told below
+    the table.
+    """
+    from projections import chat_hours, usage_daily
+
+    first = (day or datetime.now(UTC)).date().replace(day=1)
+    with read_models(tenant) as reading:
+        found = usage_daily.month_so_far(reading.database, tenant, first)
+        open_hours = chat_hours.open_hours(reading.database, tenant)
+    if as_json:
+        rows = {"month": [asdict(row) for row in found], "chats": [asdict(h) for h in open_hours]}
+        print_json({**rows, "first_day": first, "behind_records": reading.behind})
+        return
+    if found:
+        print_rows(MONTH, [_month_row(row) for row in found])
+    else:
+        click.echo(f"Nothing that {tenant!r} used in {first:%B %Y} is charged yet.")
+    if open_hours:
+        print_rows(CHATS, [_hour_row(hour) for hour in open_hours])
+
+
 def wallet_row(wallet: "Wallet") -> dict[str, object]:
     """A wallet with the figures that follow from the others."""
     return {
@@ -158,7 +212,9 @@ def wallet_row(wallet: "Wallet") -> dict[str, object]:
 def terms(wallet: "Wallet") -> str:
     """How the tenant pays, for people."""
     limit = shown("credit_limit_micros", wallet.credit_limit_micros)
-    return f"postpay, limit {limit}" if wallet.is_postpay else "prepaid"
+    paid = f"postpay, limit {limit}" if wallet.is_postpay else "prepaid"
+    flags = [name for name in ("frozen", "closed") if getattr(wallet, f"is_{name}")]
+    return ", ".join([paid, *flags])
 
 
 def every_wallet(database: "Database") -> "Iterator[Wallet]":
@@ -188,6 +244,10 @@ def every_movement(
 def _history_row(movement: "Movement") -> dict[str, object]:
     facts = (movement.project_id, movement.tier, movement.outcome, movement.payment_id)
     about = [shown("about", fact) for fact in (*facts, movement.reason) if fact]
+    if movement.hour_started_at_ms is not None:
+        about.append(f"hour of {shown_time(movement.hour_started_at_ms)}")
+    if movement.corrects is not None:
+        about.append(f"corrects {movement.corrects}")
     mode = " (simulated)" if movement.is_simulated else ""
     return {
         **asdict(movement),
@@ -197,11 +257,40 @@ def _history_row(movement: "Movement") -> dict[str, object]:
 
 
 def _usage_row(day: "UsageDay") -> dict[str, object]:
-    charged_micros = None if day.is_simulated else day.amount_micros
     return {
         **asdict(day),
+        **_cost(day),
         "charges_count": day.charges,
         "overage_minutes_count": day.overage_minutes or None,
-        "amount_micros": charged_micros,
-        "simulated_micros": day.amount_micros if day.is_simulated else None,
+        "crawler_ms": day.crawler_ms or None,
+        "tokens": _tokens(day),
     }
+
+
+def _month_row(month: "MonthSoFar") -> dict[str, object]:
+    return {
+        **asdict(month),
+        **_cost(month),
+        "calls_count": month.calls or None,
+        "overage_minutes_count": month.overage_minutes or None,
+        "crawls_count": month.crawls or None,
+        "crawler_ms": month.crawler_ms or None,
+        "tokens": _tokens(month),
+    }
+
+
+def _hour_row(hour: "ChatHourRow") -> dict[str, object]:
+    mode = " (simulated)" if hour.is_simulated else ""
+    return {**asdict(hour), "project_id": hour.project_id + mode, "tokens": _tokens(hour)}
+
+
+def _cost(row: "UsageDay | MonthSoFar") -> dict[str, object]:
+    """In one of two columns."""
+    amounts = (None, row.amount_micros) if row.is_simulated else (row.amount_micros, None)
+    return dict(zip(("amount_micros", "simulated_micros"), amounts, strict=True))
+
+
+def _tokens(row: "UsageDay | MonthSoFar | ChatHourRow") -> str | None:
+    if not row.input_tokens and not row.output_tokens:
+        return None
+    return f"{row.input_tokens:,} / {row.output_tokens:,}"

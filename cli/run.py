@@ -31,9 +31,13 @@ def processor() -> None:
     from consumers.processor.figures import SERVING, ProcessorFigures
     from consumers.processor.run import run as serve
     from ledger.decide import Rules
+    from ledger.money import MICROS_PER_USD
 
     with service("processor", SERVING) as own:
-        rules = Rules(deduplication_window_ms=own.settings.deduplication_window_ms)
+        rules = Rules(
+            deduplication_window_ms=own.settings.deduplication_window_ms,
+            approval_above_micros=own.settings.approval_above_usd * MICROS_PER_USD,
+        )
         observer = ProcessorFigures(own.health)
         serve(own.kafka, own.settings.partitions, rules, own.version, own.stop, observer)
 

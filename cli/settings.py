@@ -232,6 +232,11 @@ class Settings:
         "90",
         "How long ids of usage and holds are remembered; older usage goes to review.",
     )
+    approval_above_usd = Setting(
+        _number(int, 1, 1_000_000, WHOLE),
+        "1000",
+        "Above so many dollars, what an operator asks needs a second one.",
+    )
     tick_seconds = Setting(
         _number(float, 0.1, 60.0, "a number"), "2", "How often the ticker moves logical time."
     )

@@ -10,19 +10,28 @@ from cli.reads import every_movement, every_wallet, terms
 from cli.whole_log import whole_log
 from eventlog.settings import KafkaSettings
 from eventlog.topics import LEDGER_DLQ, WALLET_EVENTS
-from ledger.events import CallCharged, Event, HoldRefused, InputHeldForReview, InputRefused
+from ledger.events import (
+    CallCharged,
+    Event,
+    HoldRefused,
+    InputHeldForReview,
+    InputRefused,
+    SpendRefused,
+)
 from ledger.money import format_usd
 from projections.movements import MovementKind
 from schemas.codec import dead_letters, wallet_events
 
 if TYPE_CHECKING:
     from projections.database import Database
+    from projections.movements import Movement
     from projections.wallets import Wallet
 
 TENANTS: Final = {
     "tenant_id": "Tenant",
     "came_in_micros": "Came in",
     "calls_count": "Calls",
+    "crawls_count": "Crawls",
     "charged_micros": "Charged",
     "simulated_micros": "Simulated",
     "held_micros": "Held",
@@ -34,7 +43,8 @@ TENANTS: Final = {
 class TenantFigures(msgspec.Struct):
     """A tenant's wallet, and what made it so; amounts in micro-dollars.
 
-    What came in are top-ups, grants and adjustments; simulated calls are counted apart.
+    What came in are top-ups, grants and adjustments, undone ones taken off. Charged is all usage,
+    less what corrections reversed; simulated charges are counted apart.
     """
 
     tenant_id: str
@@ -44,6 +54,7 @@ class TenantFigures(msgspec.Struct):
     arrears_micros: int
     came_in_micros: int = 0
     calls_count: int = 0
+    crawls_count: int = 0
     charged_micros: int = 0
     simulated_count: int = 0
     simulated_micros: int = 0
@@ -72,7 +83,7 @@ class LogFigures(msgspec.Struct):
         match event:
             case CallCharged():
                 self.holds_captured += event.ends_hold
-            case HoldRefused():
+            case HoldRefused() | SpendRefused():
                 self.holds_refused[event.refusal] += 1
             case InputRefused():
                 self.refused[event.refusal] += 1
@@ -87,10 +98,17 @@ class LogFigures(msgspec.Struct):
             f"{self.events['HoldPlaced']:,} holds allowed: {self.holds_captured:,} captured by"
             f" their calls, {self.events['HoldVoided']:,} voided"
         )
+        if self.events["ChatCounted"]:
+            yield (
+                f"{self.events['ChatCounted']:,} chats counted,"
+                f" {self.events['ChatCharged']:,} hours of them charged"
+            )
+        if self.events["ChargeReversed"]:
+            yield f"{self.events['ChargeReversed']:,} charges reversed by corrections"
         for what, reasons in (
             ("holds refused", self.holds_refused),
             ("commands and usage refused", self.refused),
-            ("calls held for review", self.held_for_review),
+            ("held for review", self.held_for_review),
             ("inputs set aside as dead letters", self.dead_letters),
         ):
             yield tallied(what, reasons)
@@ -113,8 +131,8 @@ def totals(tenants: Sequence[TenantFigures]) -> str:
     charged_micros = sum(tenant.charged_micros for tenant in tenants)
     simulated = sum(tenant.simulated_count for tenant in tenants)
     return (
-        f"{charged:,} calls charged, {format_usd(charged_micros)} in all;"
-        f" {simulated:,} simulated, which moved nothing"
+        f"{charged:,} calls charged, and {format_usd(charged_micros)} for all usage;"
+        f" {simulated:,} charges simulated, which moved nothing"
     )
 
 
@@ -137,15 +155,22 @@ def _tenant(database: "Database", wallet: "Wallet") -> TenantFigures:
         wallet.arrears_micros,
     )
     for movement in every_movement(database, wallet.tenant_id):
-        match movement.kind:
-            case MovementKind.CALL if movement.is_simulated:
-                figures.simulated_count += 1
-                figures.simulated_micros += movement.amount_micros
-            case MovementKind.CALL:
-                figures.calls_count += 1
-                figures.charged_micros += movement.amount_micros
-            case MovementKind.TOP_UP | MovementKind.GRANT | MovementKind.ADJUSTMENT:
-                figures.came_in_micros += movement.movement_micros
-            case MovementKind.ARREARS_COLLECTED:
-                pass
+        _add(figures, movement)
     return figures
+
+
+def _add(figures: TenantFigures, movement: "Movement") -> None:
+    sign = -1 if movement.kind is MovementKind.REVERSAL else 1
+    match movement.kind:
+        case MovementKind.CALL | MovementKind.CRAWL | MovementKind.CHAT | MovementKind.REVERSAL:
+            if movement.is_simulated:
+                figures.simulated_count += sign
+                figures.simulated_micros += sign * movement.amount_micros
+            else:
+                figures.calls_count += sign * (movement.call_id is not None)
+                figures.crawls_count += sign * (movement.crawl_id is not None)
+                figures.charged_micros += sign * movement.amount_micros
+        case MovementKind.TOP_UP | MovementKind.GRANT | MovementKind.ADJUSTMENT | MovementKind.UNDO:
+            figures.came_in_micros += movement.movement_micros
+        case MovementKind.ARREARS_COLLECTED | MovementKind.WRITE_OFF:
+            pass

@@ -4,7 +4,7 @@ Each is named after its topic, `<topic>.jsonl`. Its times are milliseconds relat
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -15,14 +15,26 @@ import msgspec
 
 from devstack.traffic import Line
 from eventlog.producer import Publication
-from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS
+from eventlog.topics import USAGE_CALLS, USAGE_CHAT, USAGE_CRAWLS, WALLET_COMMANDS
 from ledger import commands
-from ledger.usage import CallUsage
+from ledger.usage import CallUsage, ChatUsage, CrawlUsage
 from schemas import codec
 
 # What a file may leave out, at the schema's defaults.
-USAGE_DEFAULTS: Final = {"corrects": None, "withdrawn": False, "hold_id": None}
-TIMES: Final = re.compile("started_at|ended_at|live_from_ms")
+USAGE_DEFAULTS: Final = {"corrects": None, "withdrawn": False}
+CALL_DEFAULTS: Final = {**USAGE_DEFAULTS, "hold_id": None}
+TIMES: Final = re.compile("started_at|ended_at|occurred_at|(live_|effective_)?from_ms")
+USAGE: Final[Mapping[str, Callable[[Mapping[str, Any]], bytes]]] = {
+    USAGE_CALLS.name: lambda fields: codec.calls.encode(
+        msgspec.convert({**CALL_DEFAULTS, **fields}, CallUsage)
+    ),
+    USAGE_CRAWLS.name: lambda fields: codec.crawls.encode(
+        msgspec.convert({**USAGE_DEFAULTS, **fields}, CrawlUsage)
+    ),
+    USAGE_CHAT.name: lambda fields: codec.chat.encode(
+        msgspec.convert({**USAGE_DEFAULTS, **fields}, ChatUsage)
+    ),
+}
 
 Phases = list[tuple[int, list[Publication]]]
 
@@ -42,7 +54,7 @@ def read(files: list[Path], start_ms: int) -> Phases:
 
 def _records(file: Path, start_ms: int) -> Iterator[tuple[int, Publication]]:
     topic = file.name.removesuffix(".jsonl")
-    if topic not in (USAGE_CALLS.name, WALLET_COMMANDS.name):
+    if topic not in (*USAGE, WALLET_COMMANDS.name):
         raise click.BadParameter(f"{file.name} is not named after a topic of usage or commands.")
     for number, text in enumerate(file.read_bytes().splitlines(), start=1):
         try:
@@ -60,13 +72,9 @@ def _record(topic: str, line: Line, start_ms: int) -> Publication:
         value, key = line.raw or b"", line.key or ""
     else:
         moved = _moved(line.value, start_ms)
-        value = _usage(moved) if topic == USAGE_CALLS.name else _command(moved)
+        value = USAGE[topic](moved) if topic in USAGE else _command(moved)
         key = line.key or str(line.value["tenant_id"])
     return Publication(topic, key.encode(), value, headers)
-
-
-def _usage(fields: Mapping[str, Any]) -> bytes:
-    return codec.calls.encode(msgspec.convert({**USAGE_DEFAULTS, **fields}, CallUsage))
 
 
 def _command(fields: Mapping[str, Any]) -> bytes:

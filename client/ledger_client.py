@@ -11,9 +11,9 @@ from eventlog.producer import Publication, Publisher
 from eventlog.records import Headers
 from eventlog.replies import ReplyRouter
 from eventlog.settings import KafkaSettings
-from eventlog.topics import USAGE_CALLS
+from eventlog.topics import USAGE_CALLS, USAGE_CHAT, USAGE_CRAWLS
 from ledger.commands import Command, Reply, fault_in_command
-from ledger.usage import CallUsage, fault_in_call
+from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage, fault_in_usage
 from schemas import codec
 
 __all__ = ["LedgerClient", "NoAnswer", "OutsideContract", "Undelivered"]
@@ -38,8 +38,8 @@ class LedgerClient:
         self._publisher: Publisher | None = None
         self._replies: ReplyRouter | None = None
 
-    def publish_usage(self, usage: Iterable[CallUsage]) -> int:
-        """Publish completed calls; how many, once every copy in sync has them.
+    def publish_usage(self, usage: Iterable[AnyUsage]) -> int:
+        """Publish calls, crawls and chats that happened; how many, once all copies have them.
 
         Raises OutsideContract before anything is sent, and Undelivered with those that were not,
         or perhaps not, acknowledged. Publish these again: an event id is charged once.
@@ -100,11 +100,18 @@ class LedgerClient:
             return self._replies
 
 
-def _usage_record(usage: CallUsage) -> Publication:
-    fault = fault_in_call(usage)
+def _usage_record(usage: AnyUsage) -> Publication:
+    fault = fault_in_usage(usage)
     if fault is not None:
         raise OutsideContract(f"{usage.event_id!r}: {fault}")
-    return Publication(USAGE_CALLS.name, usage.tenant_id.encode(), codec.calls.encode(usage))
+    match usage:
+        case CallUsage():
+            topic, value = USAGE_CALLS, codec.calls.encode(usage)
+        case CrawlUsage():
+            topic, value = USAGE_CRAWLS, codec.crawls.encode(usage)
+        case ChatUsage():
+            topic, value = USAGE_CHAT, codec.chat.encode(usage)
+    return Publication(topic.name, usage.tenant_id.encode(), value)
 
 
 def _decimal(number: int) -> bytes:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from eventlog.records import InputRecord, Output
 
-
 ReadBack = Callable[[int], Iterator[InputRecord]]
 """The committed records of the partition's event log, from an offset on."""
 

@@ -8,11 +8,12 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from eventlog.logic import Observer
 from ledger.decide import SetAside
-from ledger.events import Event, HoldRefused, InputRefused
+from ledger.events import Event, HoldRefused, InputRefused, SpendRefused
 from service.health import Health
 from service.metrics import LATENCY_BUCKETS_S
 
 SERVING: Final = "partitions"
+REFUSED: Final = frozenset((HoldRefused, InputRefused, SpendRefused))
 
 _INPUTS: Final = Counter("ledger_inputs_total", "Inputs decided.", ["partition"])
 _OUTPUTS: Final = Counter("ledger_outputs_total", "Records written.", ["partition"])
@@ -45,9 +46,11 @@ class Tallies:
     def add(self, events: Sequence[Event]) -> None:
         """Note events of the batch."""
         self._kinds.update(map(type, events))
-        if HoldRefused in self._kinds or InputRefused in self._kinds:
+        if not REFUSED.isdisjoint(self._kinds):
             self._refusals.update(
-                event.refusal for event in events if isinstance(event, HoldRefused | InputRefused)
+                event.refusal
+                for event in events
+                if isinstance(event, HoldRefused | InputRefused | SpendRefused)
             )
 
     def count(self, dead_letters: Iterable[SetAside], repeats: int) -> None:

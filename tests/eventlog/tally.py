@@ -52,6 +52,10 @@ class Tally:
         self.count = 0
         self.due = 0
         self.next_offsets: dict[str, int] = {}
+        self.unmarked = 0
+
+    def mark(self, end: int) -> None:
+        self.unmarked = 0
 
     @property
     def pending(self) -> bool:

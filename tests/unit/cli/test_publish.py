@@ -77,14 +77,14 @@ def test_people_read_what_became_of_each_input() -> None:
     result = published()
     assert result.exit_code == 0
     assert result.stdout.splitlines()[3:] == [
-        "2,014 calls charged: $1,491.20 in all, of which $161.40 was not covered",
-        "387 calls simulated: $251.22 in all, which moved nothing",
+        "2,014 calls and crawls charged: $1,491.20 in all, of which $161.40 was not covered",
+        "387 calls and crawls simulated: $251.22 in all, which moved nothing",
         "56 commands accepted",
         (
             "11 refused: conflict 4, arrears 2, too_late 1, below_minimum 1, hold_ended 1,"
             " unknown 1, insufficient_funds 1"
         ),
-        "2 calls held for review: too_old 1, in_the_future 1",
+        "2 held for review: too_old 1, in_the_future 1",
         "5 set aside as dead letters: malformed 2, unknown_schema 1, invalid 1, wrong_key 1",
         "6 repeats of what was decided before: applied once",
         f"To publish the same again, add --start {START}",
