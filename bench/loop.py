@@ -23,7 +23,8 @@ from consumers.processor.run import YOUNG_OBJECTS_MAX
 from consumers.processor.step import PartitionProcessor
 from eventlog.logic import Claim
 from eventlog.records import InputRecord
-from ledger.decide import Rules, decide
+from ledger.batch import Rules
+from ledger.decide import decide
 from ledger.partition import PartitionState
 from schemas import codec
 from schemas.chain import Chains

@@ -12,7 +12,8 @@ from confluent_kafka import Message
 from bench import workload
 from eventlog.records import InputRecord
 from ledger import commands as ask
-from ledger.decide import Input, Rules, decide
+from ledger.batch import Input, Rules
+from ledger.decide import decide
 from ledger.events import BatchCommitted, Event
 from ledger.partition import PartitionState
 from ledger.usage import CallUsage

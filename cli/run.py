@@ -30,7 +30,7 @@ def processor() -> None:
     from cli.services import service
     from consumers.processor.figures import SERVING, ProcessorFigures
     from consumers.processor.run import run as serve
-    from ledger.decide import Rules
+    from ledger.batch import Rules
     from ledger.money import MICROS_PER_USD
 
     with service("processor", SERVING) as own:

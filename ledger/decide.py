@@ -4,21 +4,17 @@ The same inputs in the same order, with the same watermarks, give the same walle
 they are cut into batches.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from ledger import commands as ask
+from ledger.batch import OUTPUTS_PER_INPUT_MAX, Decision, Input, Recall, Rules, SetAside, no_recall
+from ledger.correcting import Correcting
 from ledger.events import (
     ApprovalAsked,
-    ArrearsCollected,
-    CallCharged,
     CardAdopted,
-    ChatCharged,
-    ChatCounted,
-    ChatHour,
-    CrawlCharged,
     Draining,
     Event,
     HoldPlaced,
@@ -27,19 +23,16 @@ from ledger.events import (
     ProjectMode,
     ReviewReason,
     SpendRefused,
-    UsageEvent,
     WalletEvent,
     is_outcome,
 )
-from ledger.memory import HASH_SIZE, unpack
-from ledger.money import MICROS_PER_USD
+from ledger.memory import HASH_SIZE
 from ledger.partition import CHAT, DAY_MS, HOLD, Due, Overlay, PartitionState
 from ledger.rates import DEFAULT_CARD, RateLine
 from ledger.refusals import Refusal
 from ledger.usage import (
     AnyUsage,
     CallUsage,
-    ChatUsage,
     Usage,
     began_at,
     fault_in_call,
@@ -51,84 +44,8 @@ from ledger.wallet.projects import CARD_LEAD_MS
 
 USAGE_ACTOR: Final = "upstream"
 OUTSIDE_CONTRACT: Final = "invalid"
-OUTPUTS_PER_INPUT_MAX: Final = 24
-CORRECTIONS_PER_INPUT_MAX: Final = 3
-"""Corrections that waited for one another; those beyond wait on."""
 PORTIONS_PER_BATCH_MAX: Final = 50_000
 """Arrears collected in one batch: a payment may settle a million charges."""
-
-
-class Rules(msgspec.Struct, frozen=True):
-    """The settings that decisions depend on; part of the configuration version in the footer.
-
-    Above `approval_above_micros` what an operator asks needs a second one (PRODUCT decision 20).
-    `outputs_max` and `dead_letters_max` bound a batch: a dead letter holds a whole input, however
-    large, with its headers.
-    """
-
-    deduplication_window_ms: int = 90 * DAY_MS
-    future_tolerance_ms: int = 5 * 60_000
-    approval_above_micros: int = 1_000 * MICROS_PER_USD
-    outputs_max: int = 5_000
-    dead_letters_max: int = 20
-
-    def __post_init__(self) -> None:
-        """A batch must have room for one input."""
-        assert self.outputs_max >= OUTPUTS_PER_INPUT_MAX, "no input would fit a batch"
-
-
-class Unreadable(msgspec.Struct, frozen=True):
-    """In place of an input's value: why it could not be read, in a word and in a sentence."""
-
-    code: str
-    message: str
-
-
-class Input(msgspec.Struct, frozen=True, gc=False):
-    """An input: where it stands, when the broker appended it, and what it says.
-
-    `event_id_stem` names its topic, partition and offset; `content_hash` is 16 bytes. A command
-    may say when it was asked and after which time it shall not be decided (UTC milliseconds).
-    """
-
-    event_id_stem: str
-    appended_at_ms: int
-    content_hash: bytes
-    value: AnyUsage | ask.Command | Unreadable
-    asked_at_ms: int | None = None
-    not_after_ms: int | None = None
-
-
-class SetAside(msgspec.Struct, frozen=True):
-    """An input for the dead letters: its index in the batch, and what is wrong with it."""
-
-    index: int
-    code: str
-    message: str
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """What a batch comes to. `consumed` inputs were decided; the others wait for the next batch.
-
-    `replies` go to whoever sent the input of that index. `overlay` is merged after the commit.
-    """
-
-    events: list[Event]
-    replies: list[tuple[int, ask.Reply]]
-    dead_letters: list[SetAside]
-    repeats: int
-    ticks: int
-    consumed: int
-    overlay: Overlay
-
-
-Recall = Callable[[int], Event]
-"""Reads back the event of a place in the partition's log, which was committed."""
-
-
-def no_recall(place: int) -> Event:
-    """Where nothing is corrected, nothing is read back."""
-    raise AssertionError(f"the log's record {place} cannot be read back here")
 
 
 def decide(
@@ -178,7 +95,7 @@ def _asked_at_ms(item: Input) -> int:
     return item.appended_at_ms if item.asked_at_ms is None else item.asked_at_ms
 
 
-class Deciding:
+class Deciding(Correcting):
     """One batch being decided, all at once or a part at a time."""
 
     def __init__(
@@ -190,7 +107,9 @@ class Deciding:
         recall: Recall,
     ) -> None:
         """Begin with what the inputs of earlier batches left over."""
-        self.overlay = Overlay(state)
+        super().__init__(
+            Overlay(state), rules.deduplication_window_ms, recall, committed=state.place
+        )
         self.overlay.now_ms = max(state.now_ms, now_ms)
         self.replies: list[tuple[int, ask.Reply]] = []
         self.dead_letters: list[SetAside] = []
@@ -199,12 +118,6 @@ class Deciding:
         self.consumed = 0
         self._usage_read_to_ms = usage_read_to_ms
         self._rules = rules
-        self._recall = recall
-        self._committed = state.place
-        """What stands at this place in the log or after it cannot be read back yet."""
-        self._events: list[Event] = []
-        self._noted = 0
-        """How many of the events the overlay was told."""
         self._events_max = rules.outputs_max
         """How many events fit beside the other outputs. An unfinished input leaves none."""
         self._portions_left = PORTIONS_PER_BATCH_MAX
@@ -216,11 +129,11 @@ class Deciding:
     @property
     def room(self) -> int:
         """How many more outputs fit."""
-        return self._events_max - len(self._events)
+        return self._events_max - len(self.events)
 
     def take_events(self) -> list[Event]:
         """The events decided since the last time, in order."""
-        taken, self._events = self._events, []
+        taken, self.events = self.events, []
         self._events_max -= len(taken)
         self._noted = 0
         return taken
@@ -240,7 +153,7 @@ class Deciding:
                 self._adopt_default_card()
             value = item.value
             if isinstance(value, Usage):
-                if value.corrects is not None and not self._can_correct(value):
+                if value.corrects is not None and not self.can_correct(value):
                     break
                 self._take_usage(index, item, value)
             elif isinstance(value, ask.Tick):
@@ -279,7 +192,7 @@ class Deciding:
         wallet, now_ms = overlay.wallet(tenant_id), overlay.now_ms
         ended_at = usage.ended_at if is_call else happened_at(usage)
         cause = Cause(
-            item.event_id_stem, event_id, content_hash, USAGE_ACTOR, ended_at, now_ms, self._events
+            item.event_id_stem, event_id, content_hash, USAGE_ACTOR, ended_at, now_ms, self.events
         )
         if known is not None:
             wallet.refuse_usage(usage, Refusal.conflict, cause)
@@ -292,7 +205,7 @@ class Deciding:
         elif ended_at > item.appended_at_ms + self._rules.future_tolerance_ms:
             wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
         elif usage.corrects is not None:
-            self._correct(wallet, usage, cause)
+            self.correct(wallet, usage, cause)
         elif is_call:
             card = wallet.card_in_force(usage.started_at, overlay.cards)
             price = card and card.price_call(usage)
@@ -308,114 +221,9 @@ class Deciding:
             else:
                 wallet.charge(usage, card, cause)
         if wallet.waiting:
-            self._note()
-            self._apply_waiting(wallet, usage, cause)
+            self.note()
+            self.apply_waiting(wallet, usage, cause)
         self._collect(wallet, cause)
-
-    # ── Corrections ──
-
-    def _can_correct(self, usage: AnyUsage) -> bool:
-        """Whether what the correction needs is in the log: else the batch ends before it."""
-        assert usage.corrects is not None
-        overlay, tenant_id = self.overlay, usage.tenant_id
-        packed = overlay.usage_trace((type(usage), tenant_id), usage.corrects)
-        if packed is None:
-            return True
-        trace = unpack(packed)
-        if trace.is_corrected:
-            return True
-        return trace.place < self._committed and all(
-            place < self._committed for place in self._places_of(self._recall(trace.place))
-        )
-
-    def _places_of(self, original: Event) -> Sequence[int]:
-        """Where in the log the rest of what a correction needs stands."""
-        overlay = self.overlay
-        if isinstance(original, ChatCounted):
-            tenant_id = original.originator_id
-            if original.hour in overlay.wallet(tenant_id).chats:
-                return ()
-            place = overlay.chat_charge(tenant_id, original.hour)
-            if place >= self._committed:
-                return (place,)
-            return (place, *overlay.collections(self._recall(place).event_id))
-        return overlay.collections(original.event_id)
-
-    def _correct(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
-        """Apply a correction, let it wait for its original, or leave it to an operator."""
-        assert usage.corrects is not None
-        key = (type(usage), usage.tenant_id)
-        packed = self.overlay.usage_trace(key, usage.corrects)
-        if packed is None and (type(usage).__name__, usage.corrects) in wallet.waiting:
-            wallet.hold_for_review(usage, ReviewReason.CORRECTED_BEFORE, cause)
-        elif packed is None:
-            waits_until_ms = self.overlay.now_ms + self._rules.deduplication_window_ms
-            wallet.keep_waiting(usage, waits_until_ms, cause)
-        elif unpack(packed).is_corrected:
-            wallet.hold_for_review(usage, ReviewReason.CORRECTED_BEFORE, cause)
-        else:
-            original = self._recall(unpack(packed).place)
-            assert isinstance(original, UsageEvent)
-            assert original.usage.event_id == usage.corrects, "places follow the log"
-            self._correct_original(wallet, usage, original, cause)
-
-    def _correct_original(
-        self, wallet: Wallet, usage: AnyUsage, original: UsageEvent, cause: Cause
-    ) -> None:
-        cards = self.overlay.cards
-        if isinstance(original, CallCharged | CrawlCharged) and not isinstance(usage, ChatUsage):
-            card = cards.version(*original.card)
-            price = card and card.price(usage)
-            collected = self._collected(original.event_id)
-            if usage.withdrawn:
-                wallet.withdraw_charge(usage, original, collected, cause)
-            elif price is None:
-                wallet.hold_for_review(usage, ReviewReason.NO_PRICE, cause)
-            else:
-                wallet.correct_charge(usage, original, collected, price, cause)
-        elif isinstance(original, ChatCounted) and isinstance(usage, ChatUsage):
-            hour = original.hour
-            card = cards.version(hour.card_id, hour.card_version)
-            assert card is not None, "a card that priced something is never forgotten"
-            charge = None if hour in wallet.chats else self._chat_charge(wallet.id, hour)
-            collected = [] if charge is None else self._collected(charge.event_id)
-            wallet.correct_chat(usage, original, charge, collected, card, cause)
-        else:
-            # It is in review itself, waits itself, or was withdrawn.
-            wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
-
-    def _chat_charge(self, tenant_id: str, hour: ChatHour) -> ChatCharged:
-        charge = self._recall(self.overlay.chat_charge(tenant_id, hour))
-        assert isinstance(charge, ChatCharged)
-        return charge
-
-    def _collected(self, charge_event_id: str) -> list[ArrearsCollected]:
-        events = [self._recall(place) for place in self.overlay.collections(charge_event_id)]
-        return [event for event in events if isinstance(event, ArrearsCollected)]
-
-    def _apply_waiting(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
-        """Apply the correction that waited for this usage, and the one that waited for that."""
-        for _ in range(CORRECTIONS_PER_INPUT_MAX):
-            waiting = wallet.waiting.get((type(usage).__name__, usage.event_id))
-            original = next(
-                (
-                    event
-                    for event in reversed(self._events)
-                    if isinstance(event, UsageEvent) and event.usage is usage
-                ),
-                None,
-            )
-            if waiting is None or original is None or not original.is_applied:
-                return
-            usage = waiting.usage
-            self._as_of(waiting, cause)
-            self._correct_original(wallet, usage, original, cause)
-            self._note()
-
-    def _as_of(self, event: WalletEvent, cause: Cause) -> None:
-        """What follows is that earlier event's doing."""
-        cause.input_id, cause.input_hash = event.input_id, event.input_hash
-        cause.actor, cause.occurred_at_ms = event.actor, event.occurred_at_ms
 
     # ── Commands ──
 
@@ -433,7 +241,7 @@ class Deciding:
             return
         wallet = self.overlay.wallet(command.tenant_id)
         cause = self._cause(item, command.command_id, command.actor, _asked_at_ms(item))
-        first = len(self._events)
+        first = len(self.events)
         is_conflict = known is not None or wallet.contradicts(command)
         refusal = Refusal.conflict if is_conflict else self._untimely(item, command)
         if refusal is not None:
@@ -441,7 +249,7 @@ class Deciding:
         else:
             self._ask_wallet(wallet, command, cause)
         self._collect(wallet, cause)
-        outcome = next(filter(is_outcome, self._events[first:]))
+        outcome = next(filter(is_outcome, self.events[first:]))
         assert isinstance(outcome, WalletEvent)
         self._answer(index, reply_to(command.command_id, name[0], outcome))
 
@@ -519,8 +327,8 @@ class Deciding:
         review = wallet.reviews.get(command.review_id)
         wallet.accept_review(command, self.overlay.cards, cause)
         if review is not None and wallet.waiting:
-            self._note()
-            self._apply_waiting(wallet, review.usage, cause)
+            self.note()
+            self.apply_waiting(wallet, review.usage, cause)
 
     def _refused_as_invalid(self, command: ask.Command) -> ask.Reply:
         return ask.Reply(
@@ -546,7 +354,7 @@ class Deciding:
             last.actor,
             last.occurred_at_ms,
             self.overlay.now_ms,
-            self._events,
+            self.events,
             int(index) + 1,
         )
         self._collect_arrears(self.overlay.wallet(last.originator_id), cause)
@@ -584,7 +392,7 @@ class Deciding:
             draining.actor,
             self.overlay.now_ms,
             self.overlay.now_ms,
-            self._events,
+            self.events,
             draining.next_index,
         )
         while self.room >= OUTPUTS_PER_INPUT_MAX:
@@ -610,7 +418,7 @@ class Deciding:
         else:
             waiting = next(one for one in wallet.waiting.values() if one.corrected == due.what)
             own = msgspec.structs.replace(cause)
-            self._as_of(waiting, own)
+            self.as_of(waiting, own)
             wallet.hold_for_review(waiting.usage, ReviewReason.ORIGINAL_UNKNOWN, own)
             cause.next_index = own.next_index
 
@@ -647,22 +455,15 @@ class Deciding:
             actor,
             occurred_at_ms,
             now_ms,
-            self._events,
+            self.events,
         )
-
-    def _note(self) -> None:
-        """Tell the overlay the events decided since the last time."""
-        events, note = self._events, self.overlay.note
-        for event in events[self._noted :]:
-            note(event)
-        self._noted = len(events)
 
     def _collect(self, wallet: Wallet, cause: Cause) -> None:
         """Note a wallet's new events; what they make true follows: notices, collected arrears."""
-        self._note()
+        self.note()
         if wallet.wants_notices:
             wallet.notice(cause)
-            self._note()
+            self.note()
         if wallet.arrears_micros:
             self._collect_arrears(wallet, cause)
 
@@ -670,7 +471,7 @@ class Deciding:
         """At least one event's worth, by which the next batch would know where to go on."""
         while wallet.can_collect_arrears:
             self._portions_left -= wallet.collect_arrears(cause)
-            self._note()
+            self.note()
             # Room for an answer is kept.
             if self._portions_left <= 0 or self.room < OUTPUTS_PER_INPUT_MAX // 2:
                 self._leave_room(OUTPUTS_PER_INPUT_MAX - 1)
@@ -688,7 +489,7 @@ class Deciding:
 
     def _leave_room(self, outputs: int) -> None:
         """For no more than so many outputs."""
-        self._events_max = min(self._events_max, len(self._events) + outputs)
+        self._events_max = min(self._events_max, len(self.events) + outputs)
 
     def _adopt_default_card(self) -> None:
         """The shipped card is in force from the beginning of time (RELIABILITY, cards)."""
@@ -707,5 +508,5 @@ class Deciding:
     ) -> None:
         now_ms, sequence = self.overlay.now_ms, self.overlay.sequence
         envelope = ("", sequence + 1, event_id, now_ms, now_ms, *caused_by)
-        self._events.append(CardAdopted(*envelope, *card))
-        self._note()
+        self.events.append(CardAdopted(*envelope, *card))
+        self.note()

@@ -15,8 +15,8 @@ from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
 from eventlog.records import Headers, InputRecord
 from eventlog.settings import GENERATION
+from ledger.batch import Rules
 from ledger.commands import Tick
-from ledger.decide import Rules
 from ledger.partition import PartitionState
 from schemas import codec
 

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from eventlog.logic import Observer
-from ledger.decide import SetAside
+from ledger.batch import SetAside
 from ledger.events import Event, HoldRefused, InputRefused, SpendRefused
 from service.health import Health
 from service.metrics import LATENCY_BUCKETS_S

@@ -7,8 +7,8 @@ from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
 from eventlog.records import Headers, InputRecord
 from eventlog.settings import GENERATION
+from ledger.batch import Input, SetAside, Unreadable
 from ledger.commands import AdoptCard, Command, Tick
-from ledger.decide import Input, SetAside, Unreadable
 from ledger.errors import UnreadableInput
 from ledger.usage import TIME_MS_MAX, AnyUsage, is_id
 from schemas import codec

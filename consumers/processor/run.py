@@ -10,7 +10,7 @@ from eventlog.logic import Claim, Observer
 from eventlog.reader import last_record
 from eventlog.settings import KafkaSettings
 from eventlog.takeover import Wiring
-from ledger.decide import Rules
+from ledger.batch import Rules
 from ledger.errors import WrongSettings
 from ledger.events import BatchCommitted
 from schemas import codec

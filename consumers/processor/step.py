@@ -20,7 +20,8 @@ from eventlog.errors import PartitionRefused
 from eventlog.logic import Claim, Position, StepResult
 from eventlog.records import NO_HEADERS, InputRecord, Output
 from eventlog.settings import GENERATION
-from ledger.decide import Deciding, Rules
+from ledger.batch import Rules
+from ledger.decide import Deciding
 from ledger.errors import BrokenLog
 from ledger.events import BatchCommitted, Event, InputPosition
 from ledger.partition import PartitionState

@@ -7,7 +7,7 @@ from itertools import repeat
 from random import Random
 from typing import Final
 
-from ledger.decide import Rules
+from ledger.batch import Rules
 from ledger.events import BatchCommitted
 from ledger.wallet import Wallet
 from projections.logged import Logged

@@ -18,7 +18,7 @@ import threading
 from cli.services import service
 from consumers.processor.figures import SERVING, ProcessorFigures
 from consumers.processor.run import run
-from ledger.decide import Rules
+from ledger.batch import Rules
 from service.health import Health
 from service.signals import Stop
 

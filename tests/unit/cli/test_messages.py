@@ -70,7 +70,8 @@ def test_a_top_up_says_what_it_did_and_how_to_repeat_it(ledger: type[Ledger]) ->
     result = typed("top-up acme 50 --id t-1")
     assert result.exit_code == 0
     assert result.output == (
-        "Topped up acme by $50.00.\nDecided 2026-11-23 19:36:45 UTC, id t-1, event g1.wallet.commands:0:7:0\n"
+        "Topped up acme by $50.00.\n"
+        "Decided 2026-11-23 19:36:45 UTC, id t-1, event g1.wallet.commands:0:7:0\n"
     )
     command = SettleTopUp(
         command_id="t-1",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ledger import commands as ask
-from ledger.decide import Input, Unreadable
+from ledger.batch import Input, Unreadable
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage
 from tests.unit.ledger.world import Arrived
 

@@ -18,11 +18,12 @@ import msgspec
 
 from ledger import commands as ask
 from ledger import events as done
+from ledger.batch import Decision, Input, Rules
 from ledger.commands import Reply
-from ledger.decide import DAY_MS, Decision, Input, Rules, decide
+from ledger.decide import decide
 from ledger.events import Event, WalletEvent
 from ledger.money import format_usd, parse_usd
-from ledger.partition import PartitionState
+from ledger.partition import DAY_MS, PartitionState
 from ledger.usage import CallUsage, Tier
 from ledger.wallet import Wallet
 from tests.unit.ledger import invariants

@@ -8,7 +8,7 @@ from random import Random
 from typing import Final, TypeVar
 
 from ledger import commands as ask
-from ledger.decide import DAY_MS
+from ledger.partition import DAY_MS
 from ledger.usage import Activity, Tier
 from tests.unit.ledger.traffic import PROJECTS, TENANTS, Traffic
 

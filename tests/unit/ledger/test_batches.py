@@ -6,15 +6,8 @@ from typing import Final
 import pytest
 
 from ledger import commands as ask
-from ledger.decide import (
-    OUTPUTS_PER_INPUT_MAX,
-    PORTIONS_PER_BATCH_MAX,
-    Decision,
-    Input,
-    Rules,
-    Unreadable,
-    decide,
-)
+from ledger.batch import OUTPUTS_PER_INPUT_MAX, Decision, Input, Rules, Unreadable
+from ledger.decide import PORTIONS_PER_BATCH_MAX, decide
 from ledger.events import ArrearsCollected, CardAdopted, CreditGranted, Event, HoldExpired
 from ledger.partition import Overlay, PartitionState
 from ledger.refusals import Refusal

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from ledger.batch import Rules
 from ledger.commands import Tick
-from ledger.decide import DAY_MS, Rules
 from ledger.events import (
     ArrearsWrittenOff,
     BalanceAdjusted,
@@ -35,6 +35,7 @@ from ledger.events import (
     WalletClosed,
     WalletEvent,
 )
+from ledger.partition import DAY_MS
 from ledger.refusals import Refusal
 from tests.unit.ledger.oracle import Oracle
 from tests.unit.ledger.sender import APPROVAL_MICROS, HOUR_MS, KINDS, Sender

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger import commands as ask
-from ledger.decide import Input, Unreadable
+from ledger.batch import Input, Unreadable
 from ledger.money import MICROS_PER_CENT
 from ledger.rates import DEFAULT_CARD, MS_PER_HOUR
 from ledger.usage import (

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
+from ledger.batch import Decision, Input, Rules
 from ledger.commands import Reply
-from ledger.decide import Decision, Input, Rules, decide
+from ledger.decide import decide
 from ledger.events import BatchCommitted, CardAdopted, Event, TermsSet, WalletEvent, is_outcome
 from ledger.partition import Overlay, PartitionState, is_open
 from ledger.wallet import Wallet

@@ -8,8 +8,8 @@ from consumers.processor.step import EVENTS, PartitionProcessor
 from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
 from eventlog.records import Headers, InputRecord, Output
+from ledger.batch import Rules
 from ledger.commands import Command, OpenProject, SettleTopUp, Tick
-from ledger.decide import Rules
 from ledger.events import BatchCommitted, Event
 from ledger.usage import CallUsage, Tier
 from schemas import codec

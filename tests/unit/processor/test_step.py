@@ -7,8 +7,8 @@ import pytest
 
 from consumers.processor.step import EVENTS
 from eventlog.errors import PartitionRefused
+from ledger.batch import Rules
 from ledger.commands import PlaceHold
-from ledger.decide import Rules
 from ledger.events import CallCharged, CardAdopted, HoldExpired
 from ledger.refusals import Refusal
 from ledger.usage import Tier

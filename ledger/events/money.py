@@ -1,0 +1,172 @@
+"""Money that comes in or is given up, what is collected, and what operators do to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from ledger.events.envelope import (
+    ArrearsPortion,
+    Draw,
+    LotKind,
+    WalletEvent,
+    cut_draws,
+    drawn_micros,
+    payment_lot,
+    portions_micros,
+    without,
+)
+
+if TYPE_CHECKING:
+    from ledger.wallet.state import WalletState
+
+
+class TopUpSettled(WalletEvent, frozen=True, gc=False):
+    """A payment became a lot."""
+
+    payment_id: str
+    amount_micros: int
+    reason: str
+
+    def mutate(self, wallet: WalletState) -> None:
+        wallet.add_lot(payment_lot(self.payment_id), LotKind.PAYMENT, self.amount_micros)
+
+
+class CreditGranted(WalletEvent, frozen=True, gc=False):
+    """Unpaid credit became a lot, named by the event."""
+
+    amount_micros: int
+    reason: str
+
+    def mutate(self, wallet: WalletState) -> None:
+        wallet.add_lot(self.event_id, LotKind.GRANT, self.amount_micros)
+        wallet.note_undoable(self)
+
+
+class BalanceAdjusted(WalletEvent, frozen=True, gc=False):
+    """The balance was corrected: up by a lot named by the event, or down by what was drawn."""
+
+    amount_micros: int
+    draws: tuple[Draw, ...]
+    credit_micros: int
+    reason: str
+
+    def mutate(self, wallet: WalletState) -> None:
+        if self.amount_micros > 0:
+            wallet.add_lot(self.event_id, LotKind.ADJUSTMENT, self.amount_micros)
+        wallet.take(self.draws, self.credit_micros)
+        wallet.note_undoable(self)
+
+
+class ArrearsCollected(WalletEvent, frozen=True, gc=False):
+    """What was owed was collected as funds or credit became available."""
+
+    answers: ClassVar[bool] = False
+
+    portions: tuple[ArrearsPortion, ...]
+    draws: tuple[Draw, ...]
+    credit_micros: int
+
+    def paid_for(self, charge_event_id: str) -> tuple[tuple[Draw, ...], int]:
+        """What of the draws, and of the credit, paid for one charge: in the order of portions."""
+        before_micros = 0
+        for portion in self.portions:
+            if portion.charge_event_id == charge_event_id:
+                return cut_draws(self.draws, before_micros, portion.amount_micros)
+            before_micros += portion.amount_micros
+        return (), 0
+
+    def mutate(self, wallet: WalletState) -> None:
+        for portion in self.portions:
+            wallet.settle(portion.charge_event_id, portion.amount_micros)
+        wallet.take(self.draws, self.credit_micros)
+
+
+class ArrearsWrittenOff(WalletEvent, frozen=True, gc=False):
+    """What was owed is owed no more, oldest charge first; the issuer bears it."""
+
+    portions: tuple[ArrearsPortion, ...]
+    reason: str
+
+    @property
+    def amount_micros(self) -> int:
+        """What was given up."""
+        return portions_micros(self.portions)
+
+    def mutate(self, wallet: WalletState) -> None:
+        for portion in self.portions:
+            wallet.settle(portion.charge_event_id, portion.amount_micros)
+        wallet.note_undoable(self)
+
+
+Undoable = BalanceAdjusted | CreditGranted | ArrearsWrittenOff
+"""What an operator did to the money, and may be undone."""
+
+
+def concerns(event: Undoable, charge_event_id: str) -> bool:
+    """Whether it wrote off a part of that charge."""
+    return isinstance(event, ArrearsWrittenOff) and any(
+        portion.charge_event_id == charge_event_id for portion in event.portions
+    )
+
+
+class ApprovalAsked(WalletEvent, frozen=True, gc=False):
+    """What an operator asked is above the amount that one alone may move: another has to approve.
+
+    `command` names the kind of command; `amount_micros` is its amount, or the credit limit.
+    """
+
+    command: str
+    amount_micros: int
+    reason: str
+
+    def mutate(self, wallet: WalletState) -> None:
+        wallet.approvals = {**wallet.approvals, self.event_id: self}
+
+
+class ApprovalGiven(WalletEvent, frozen=True, gc=False):
+    """A second operator approved; what was asked came right before."""
+
+    answers: ClassVar[bool] = False
+
+    approval_id: str
+    reason: str
+
+    def mutate(self, wallet: WalletState) -> None:
+        wallet.approvals = without(wallet.approvals, self.approval_id)
+
+
+class ApprovalDeclined(WalletEvent, frozen=True, gc=False):
+    """It will not be done."""
+
+    approval_id: str
+    reason: str
+
+    def mutate(self, wallet: WalletState) -> None:
+        wallet.approvals = without(wallet.approvals, self.approval_id)
+
+
+class OperationUndone(WalletEvent, frozen=True, gc=False):
+    """The opposite of what an operator did: whatever that event moved is moved back.
+
+    `taken` leaves the lot that it made, `returned` and `credit_micros` go back where it took them,
+    `portions` are owed again.
+    """
+
+    undone_event_id: str
+    taken: tuple[Draw, ...]
+    returned: tuple[Draw, ...]
+    credit_micros: int
+    portions: tuple[ArrearsPortion, ...]
+    reason: str
+
+    @property
+    def amount_micros(self) -> int:
+        """By how much the balance rises."""
+        return drawn_micros(self.returned) + self.credit_micros - drawn_micros(self.taken)
+
+    def mutate(self, wallet: WalletState) -> None:
+        wallet.take(self.taken, 0)
+        wallet.give_back(self.returned, self.credit_micros)
+        for portion in self.portions:
+            wallet.owe(portion.charge_event_id, portion.amount_micros)
+        wallet.undoable = without(wallet.undoable, self.undone_event_id)
