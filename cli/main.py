@@ -22,6 +22,7 @@ from cli.reviews import review
 from cli.run import run
 from cli.schemas import schemas
 from cli.topics import topics
+from cli.traffic import traffic
 from cli.translated import translated
 from cli.up import up
 from cli.verify import verify
@@ -33,7 +34,7 @@ SECTIONS: Final = {
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
     "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
     "What the ledger knows": (balance, history, usage, month, notices),
-    "Upstream's part": (publish,),
+    "Upstream's part": (publish, traffic),
 }
 
 

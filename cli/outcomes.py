@@ -99,11 +99,11 @@ class Outcomes(msgspec.Struct):
         for count, what in (
             (
                 self.charged_count,
-                f"calls and crawls charged: {charged} in all, of which {owed} was not covered",
+                f"charged: {charged} in all, of which {owed} was not covered",
             ),
             (
                 self.simulated_count,
-                f"calls and crawls simulated: {simulated} in all, which moved nothing",
+                f"simulated: {simulated} in all, which moved nothing",
             ),
             (self.counted_count, "chats counted: each hour of them is charged when it closes"),
             (self.withdrawn_count, "withdrawn: what was charged for them is given back"),

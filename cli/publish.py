@@ -131,6 +131,5 @@ def publish_phases(
 def described(done: Published, *, wait: bool) -> str:
     """One line for people."""
     decided = " and decided" if wait else ""
-    return (
-        f"Phase {done.phase}: {done.records:,} records published{decided} in {done.seconds:.1f} s"
-    )
+    records = f"{done.records:,} record{'' if done.records == 1 else 's'}"
+    return f"Phase {done.phase}: {records} published{decided} in {done.seconds:.1f} s"

@@ -14,6 +14,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -23,7 +24,8 @@ import psycopg
 from confluent_kafka import Consumer, Message, TopicPartition, murmur2
 
 SCHEMAS = Path(__file__).parent.parent / "schemas"
-USAGE, COMMANDS, EVENTS = "usage.calls", "wallet.commands", "wallet.events"
+CALLS, CRAWLS, CHAT = "usage.calls", "usage.crawls", "usage.chat"
+USAGE, COMMANDS, EVENTS = (CALLS, CRAWLS, CHAT), "wallet.commands", "wallet.events"
 DAY_MS = 86_400_000
 WINDOW_MS = 90 * DAY_MS
 AHEAD_MS = 300_000
@@ -37,13 +39,16 @@ PRICES = {
     "PREMIUM": (150, 100, 15, 20),
 }
 OUTCOMES = ("SUCCESS", "REAL_CONVERSATION", "SPAM_OR_SILENT")
+CRAWLER_HOUR_MICROS = 1_000_000
+INPUT_MICROS, OUTPUT_MICROS = 500_000, 1_500_000
+"""Of a million tokens."""
 
 # The library's own type for it is only partly known.
 READ = cast(Any, fastavro).schemaless_reader
 
 Avro = dict[str, Any]
 Kind = tuple[str, bool]
-"""An outcome, and whether the charge was simulated."""
+"""A call's outcome or `CRAWL`, and whether the charge was simulated."""
 
 
 class Record(NamedTuple):
@@ -60,15 +65,27 @@ class Record(NamedTuple):
 
 @dataclass
 class Figures:
-    """A tenant's: the balance less arrears, and its charges by kind, their number and sum."""
+    """A tenant's: the balance less arrears, and its charges by kind, their number and sum.
+
+    Chats are left out of these: when their hours close, and so how they round, is the clock's.
+    Their tokens are counted, live and simulated.
+    """
 
     net_micros: int = 0
+    tokens: dict[bool, tuple[int, int]] = field(default_factory=dict[bool, tuple[int, int]])
     charges: dict[Kind, int] = field(default_factory=lambda: defaultdict(int))
     charged_micros: dict[Kind, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, kind: Kind, micros: int, charges: int = 1) -> None:
         self.charges[kind] += charges
         self.charged_micros[kind] += micros
+        if self.charges[kind] == 0:
+            # All of it was taken back.
+            del self.charges[kind], self.charged_micros[kind]
+
+    def count(self, is_simulated: bool, tokens: tuple[int, int], sign: int = 1) -> None:
+        into, out = self.tokens.get(is_simulated, (0, 0))
+        self.tokens[is_simulated] = into + sign * tokens[0], out + sign * tokens[1]
 
 
 Tenants = dict[str, Figures]
@@ -174,10 +191,20 @@ def expected(records: Iterable[Record], partitions: int) -> Tenants:
     """The figures that inputs come to, applied one by one in the order they were appended."""
     sums = _Inputs(partitions)
     # At the same moment commands come first: usage never waits for a later phase's.
-    for record in sorted(records, key=lambda one: (one.appended_at_ms, one.topic == USAGE, *one)):
-        if record.topic in (USAGE, COMMANDS):
+    for record in sorted(records, key=lambda one: (one.appended_at_ms, one.topic in USAGE, *one)):
+        if record.topic in (*USAGE, COMMANDS):
             sums.take(record)
     return dict(sums.tenants)
+
+
+@dataclass
+class Used:
+    """A usage event: what it says, and what became of it; a charge has a price and a mode."""
+
+    topic: str
+    fields: Avro
+    is_charged: bool = False
+    is_simulated: bool = False
 
 
 class _Inputs:
@@ -188,15 +215,18 @@ class _Inputs:
         self.payments: set[tuple[str, str]] = set()
         self.projects: dict[tuple[str, str], list[tuple[int, bool]]] = {}
         """When each project went live, or back."""
+        self.used: dict[tuple[str, str, str], Used] = {}
+        self.waiting: dict[tuple[str, str, str], Used] = {}
+        """Corrections, by the usage they correct."""
 
     def take(self, record: Record) -> None:
         value = decoded(record.topic, record.value)
         if value is None or not self.is_in_place(record, value["tenant_id"]):
             return
-        if record.topic == USAGE:
-            if not is_a_call(value) or self.is_repeat(record, value["event_id"]):
-                return
-            self.charge(value, record.appended_at_ms)
+        if record.topic in USAGE:
+            keeps_contract = record.topic != CALLS or is_a_call(value)
+            if keeps_contract and not self.is_repeat(record, value["event_id"]):
+                self.use(Used(record.topic, value), record.appended_at_ms)
         else:
             name, fields = _body(value)
             # Ticks have no tenant, and move no money by themselves.
@@ -219,18 +249,54 @@ class _Inputs:
         self.seen.add(name)
         return was_seen
 
-    def charge(self, call: Avro, appended_at_ms: int) -> None:
-        tenant = self.tenants[call["tenant_id"]]
-        switches = self.projects.setdefault((call["tenant_id"], call["project_id"]), [])
-        in_time = appended_at_ms - WINDOW_MS <= call["ended_at"] <= appended_at_ms + AHEAD_MS
-        if not in_time or call["corrects"] is not None:
+    def use(self, used: Used, appended_at_ms: int) -> None:
+        fields = used.fields
+        tenant_id, corrects = cast(str, fields["tenant_id"]), cast("str | None", fields["corrects"])
+        self.used[used.topic, tenant_id, fields["event_id"]] = used
+        self.tenants[tenant_id] = self.tenants[tenant_id]
+        switches = self.projects.setdefault((tenant_id, fields["project_id"]), [])
+        over_ms = fields["occurred_at" if used.topic == CHAT else "ended_at"]
+        if not appended_at_ms - WINDOW_MS <= over_ms <= appended_at_ms + AHEAD_MS:
             return
-        outcome, micros = price(call)
-        lives = [live for since_ms, live in switches if since_ms <= call["started_at"]]
-        is_simulated = not (lives and lives[-1])
-        tenant.add((outcome, is_simulated), micros)
-        if not is_simulated:
-            tenant.net_micros -= micros
+        if corrects is None:
+            began_ms = fields["occurred_at" if used.topic == CHAT else "started_at"]
+            lives = [live for since_ms, live in switches if since_ms <= began_ms]
+            self.charge(used, is_simulated=not (lives and lives[-1]))
+        elif (original := self.used.get((used.topic, tenant_id, corrects))) is None:
+            self.waiting.setdefault((used.topic, tenant_id, corrects), used)
+        else:
+            self.correct(original, used)
+        while used.is_charged:
+            name = used.topic, tenant_id, cast(str, used.fields["event_id"])
+            correction = self.waiting.pop(name, None)
+            if correction is None:
+                break
+            self.correct(used, correction)
+            used = correction
+
+    def correct(self, original: Used, correction: Used) -> None:
+        """Take back what stands, and charge the new facts in the same mode."""
+        if original.is_charged:
+            original.is_charged = False
+            self.book(original, -1)
+            if not correction.fields["withdrawn"]:
+                self.charge(correction, is_simulated=original.is_simulated)
+
+    def charge(self, used: Used, *, is_simulated: bool) -> None:
+        used.is_charged, used.is_simulated = True, is_simulated
+        self.book(used, 1)
+
+    def book(self, used: Used, sign: int) -> None:
+        fields = used.fields
+        tenant = self.tenants[fields["tenant_id"]]
+        if used.topic == CHAT:
+            tokens = fields["input_tokens"], fields["output_tokens"]
+            tenant.count(used.is_simulated, tokens, sign)
+            return
+        kind, micros = price(fields) if used.topic == CALLS else ("CRAWL", crawl_micros(fields))
+        tenant.add((kind, used.is_simulated), sign * micros, sign)
+        if not used.is_simulated:
+            tenant.net_micros -= sign * micros
 
     def obey(self, name: str, tenant_id: str, fields: Avro, now_ms: int) -> None:
         project = tenant_id, cast(str, fields.get("project_id", ""))
@@ -241,7 +307,7 @@ class _Inputs:
                     self.tenants[tenant_id] = self.tenants[tenant_id]
                     live = [] if live_from_ms is None else [(cast(int, live_from_ms), True)]
                     self.projects[project] = live
-            case "PlaceHold":
+            case "PlaceHold" | "AskToSpend":
                 self.tenants[tenant_id] = self.tenants[tenant_id]
                 self.projects.setdefault(project, [])
             case "GoLive" | "ReturnToSandbox":
@@ -259,12 +325,15 @@ class _Inputs:
             case "AdjustBalance":
                 self.add(tenant_id, fields["amount_micros"])
             case _:
-                assert name in ("SetTerms", "VoidHold"), f"the oracle does not know {name}"
+                assert name in WITHOUT_MONEY, f"the oracle does not know {name}"
 
     def add(self, tenant_id: str, micros: int) -> None:
         """Move a known tenant's balance."""
         if tenant_id in self.tenants:
             self.tenants[tenant_id].net_micros += micros
+
+
+WITHOUT_MONEY = ("SetTerms", "VoidHold", "SetBudget", "SetLowBalanceLine")
 
 
 def is_a_call(call: Avro) -> bool:
@@ -295,6 +364,17 @@ def price(call: Avro) -> tuple[str, int]:
     return OUTCOMES[which], (prices[which] + minutes * prices[3]) * CENT
 
 
+def crawl_micros(crawl: Avro) -> int:
+    """The price of a run: nothing up to 100 pages; to the millisecond, rounded half to even."""
+    charged_ms = crawl["duration_ms"] if crawl["pages_fetched"] > 100 else 0
+    return round(Fraction(charged_ms * CRAWLER_HOUR_MICROS, 3_600_000))
+
+
+def chat_micros(into: int, out: int) -> int:
+    """The price of an hour's tokens, rounded half to even, once."""
+    return round(Fraction(into * INPUT_MICROS + out * OUTPUT_MICROS, 1_000_000))
+
+
 # ── From the log of record ──
 
 
@@ -307,10 +387,20 @@ class Wallet:
     arrears_micros: int = 0
     credit_used_micros: int = 0
     holds: dict[str, int] = field(default_factory=dict[str, int])
+    hours: dict[tuple[Any, ...], tuple[int, int, int]] = field(default_factory=dict[Any, Any])
+    """Tokens of chats that are not charged yet, and what is held for them."""
+    chat_micros: int = 0
+    """Charged for live chats."""
 
-    def take(self, fields: Avro) -> None:
-        self.funds_micros -= sum(draw["amount_micros"] for draw in fields["draws"])
-        self.credit_used_micros += fields["credit_micros"]
+    def take(self, fields: Avro, sign: int = 1) -> None:
+        self.funds_micros -= sign * sum(draw["amount_micros"] for draw in fields["draws"])
+        self.credit_used_micros += sign * fields["credit_micros"]
+
+    def count(self, hour: Avro, into: int, out: int, held_micros: int) -> None:
+        name = tuple(hour.values())
+        before = self.hours.get(name, (0, 0, 0))
+        self.hours[name] = before[0] + into, before[1] + out, before[2] + held_micros
+        self.held_micros += held_micros
 
     def release(self, hold_id: str) -> None:
         self.held_micros -= self.holds.pop(hold_id)
@@ -339,7 +429,10 @@ def folded(records: Iterable[Record]) -> Log:
             _move(wallets[tenant_id], tenants[tenant_id], name, fields)
     for tenant_id, wallet in wallets.items():
         tenants[tenant_id].net_micros = (
-            wallet.funds_micros - wallet.credit_used_micros - wallet.arrears_micros
+            wallet.funds_micros
+            - wallet.credit_used_micros
+            - wallet.arrears_micros
+            + wallet.chat_micros
         )
     return Log(dict(tenants), dict(wallets))
 
@@ -360,23 +453,63 @@ def _move(wallet: Wallet, tenant: Figures, name: str, fields: Avro) -> None:
         case "ArrearsCollected":
             wallet.take(fields)
             wallet.arrears_micros -= sum(one["amount_micros"] for one in fields["portions"])
-        case "InputHeldForReview" if fields["ends_hold"]:
-            wallet.release(fields["usage"]["hold_id"])
-        case "CallCharged":
-            _charge(wallet, tenant, fields)
+        case "InputHeldForReview" | "CorrectionWaits" if fields["ends_hold"]:
+            wallet.release(fields["usage"][1]["hold_id"])
+        case "CallCharged" | "CrawlCharged":
+            _charge(wallet, tenant, name, fields)
+        case "ChatCounted" | "ChatUncounted":
+            sign, of = (1, fields["usage"]) if name == "ChatCounted" else (-1, fields)
+            tokens = of["input_tokens"], of["output_tokens"]
+            hour = fields["hour"]
+            wallet.count(hour, sign * tokens[0], sign * tokens[1], fields["held_micros"])
+            tenant.count(hour["is_simulated"], tokens, sign)
+        case "ChatCharged":
+            _charge_chat(wallet, fields)
+        case "ChargeReversed":
+            _reverse(wallet, tenant, fields)
         case _:
             pass
 
 
-def _charge(wallet: Wallet, tenant: Figures, fields: Avro) -> None:
+def _charge(wallet: Wallet, tenant: Figures, name: str, fields: Avro) -> None:
     micros = sum(line["amount_micros"] for line in fields["lines"])
-    if fields["ends_hold"]:
+    if fields.get("ends_hold"):
         wallet.release(fields["usage"]["hold_id"])
+    _pay(wallet, fields, micros, is_simulated=fields["is_simulated"])
+    kind = fields["outcome"] if name == "CallCharged" else "CRAWL"
+    tenant.add((kind, fields["is_simulated"]), micros)
+
+
+def _charge_chat(wallet: Wallet, fields: Avro) -> None:
+    hour = fields["hour"]
+    into, out, held_micros = wallet.hours.pop(tuple(hour.values()))
+    wallet.held_micros -= held_micros
+    micros = sum(line["amount_micros"] for line in fields["lines"])
+    assert micros == chat_micros(into, out), f"{into} and {out} tokens for {micros}"
+    _pay(wallet, fields, micros, is_simulated=hour["is_simulated"])
+    wallet.chat_micros += 0 if hour["is_simulated"] else micros
+
+
+def _pay(wallet: Wallet, fields: Avro, micros: int, *, is_simulated: bool) -> None:
     wallet.take(fields)
-    if not fields["is_simulated"]:
+    if not is_simulated:
         drawn_micros = sum(draw["amount_micros"] for draw in fields["draws"])
         wallet.arrears_micros += micros - drawn_micros - fields["credit_micros"]
-    tenant.add((fields["outcome"], fields["is_simulated"]), micros)
+
+
+def _reverse(wallet: Wallet, tenant: Figures, fields: Avro) -> None:
+    wallet.take(fields, -1)
+    wallet.arrears_micros -= fields["arrears_micros"]
+    name, charged = fields["charged"]
+    is_simulated = fields["is_simulated"]
+    micros = sum(line["amount_micros"] for line in fields["lines"])
+    if name.endswith("ChatHour"):
+        into, out = (line["quantity"] for line in fields["lines"])
+        wallet.count(charged, into, out, 0)
+        wallet.chat_micros -= 0 if is_simulated else micros
+    else:
+        kind = price(charged)[0] if name.endswith("CallUsage") else "CRAWL"
+        tenant.add((kind, is_simulated), -micros, -1)
 
 
 # ── From Postgres ──
@@ -394,9 +527,18 @@ def tabled(postgres_url: str) -> tuple[Tenants, dict[str, tuple[int, int, int, i
             funds, held, arrears, credit_used = four
             wallets[tenant_id] = funds, held, arrears, credit_used
             tenants[tenant_id].net_micros = funds - credit_used - arrears
-        for tenant_id, outcome, is_simulated, charges, micros in database.execute(
-            "SELECT tenant_id, outcome, is_simulated, sum(charges)::bigint,"
-            " sum(amount_micros)::bigint FROM read_models.usage_daily GROUP BY 1, 2, 3"
+        for tenant_id, kind, outcome, is_simulated, charges, micros in database.execute(
+            "SELECT tenant_id, kind, outcome, is_simulated, sum(charges)::bigint,"
+            " sum(amount_micros)::bigint FROM read_models.usage_daily GROUP BY 1, 2, 3, 4"
         ):
-            tenants[tenant_id].add((outcome, is_simulated), micros, charges)
+            tenant = tenants[tenant_id]
+            if kind != "CHAT":
+                tenant.add((outcome or kind, is_simulated), micros, charges)
+            elif not is_simulated:
+                tenant.net_micros += micros
+        for tenant_id, is_simulated, into, out in database.execute(
+            "SELECT tenant_id, is_simulated, sum(input_tokens)::bigint,"
+            " sum(output_tokens)::bigint FROM read_models.chat_hours GROUP BY 1, 2"
+        ):
+            tenants[tenant_id].count(is_simulated, (into, out))
     return dict(tenants), wallets

@@ -47,6 +47,7 @@ SERVERS: Final = "127.0.0.1:24236"
 
 CHANGING: Final = {
     r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?": "<moment>",
+    r"event g1\.wallet\.commands:\d+:\d+:\d+": "event <event>",
     r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}": "<id>",
     r"\d+ +(\S+ +\S+) +\d+ [0-9a-f]{12}…": r"<batches> \1 <head>",
     r"[\d,]+ batches": "<batches>",

@@ -1,7 +1,8 @@
 """Everything that can happen to a wallet or a partition: the values of `wallet.events`.
 
-A wallet event's `mutate` only assigns: the rules were applied when it was decided, and must not
-run again on replay. Amounts are micro-dollars, times UTC milliseconds.
+Owns what happened, and how that changes a wallet. It may use usage, rates and refusals. A wallet
+event's `mutate` only assigns: the rules were applied when it was decided, and must never run again
+on replay. Amounts are micro-dollars, times UTC milliseconds.
 """
 
 from ledger.events.charges import (

@@ -117,8 +117,8 @@ def test_from_up_to_verify_and_nothing_is_left_running(machine: Machine, tmp_pat
     usage = tmp_path / "usage.calls.jsonl"
     usage.write_text(json.dumps({"phase": 1, "value": USAGE}))
     said = machine.type(f"publish '{usage}'")
-    assert "1 records published and decided" in said
-    assert "1 calls charged: $0.60 in all" in said
+    assert "1 record published and decided" in said
+    assert "1 charged: $0.60 in all" in said
     assert "no open holds" in machine.type("hold list acme")
 
     # What was paid is seen in every way of looking at it, and only who is known is looked for

@@ -282,7 +282,7 @@ class World:
             self.partitions,
         )
         log = oracle.folded(self.records(oracle.EVENTS))
-        inputs = self.records(oracle.USAGE, oracle.COMMANDS)
+        inputs = self.records(*oracle.USAGE, oracle.COMMANDS)
         return Outcome(report, log, oracle.expected(inputs, self.partitions), inputs)
 
     def check(self) -> oracle.Log:

@@ -28,7 +28,7 @@ def recorded(played: Simulator, *topics: str) -> list[oracle.Record]:
 
 
 def test_the_inputs_and_the_log_come_to_the_same(played: Simulator) -> None:
-    inputs = recorded(played, oracle.USAGE, oracle.COMMANDS)
+    inputs = recorded(played, *oracle.USAGE, oracle.COMMANDS)
     log = oracle.folded(recorded(played, WALLET_EVENTS))
     assert oracle.expected(inputs, PARTITIONS) == log.tenants
 
