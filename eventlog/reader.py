@@ -16,7 +16,7 @@ from eventlog.admin import Admin
 from eventlog.arrivals import poll_batch, sort_out
 from eventlog.errors import LogTruncated, LogUnavailable
 from eventlog.records import InputRecord
-from eventlog.settings import KafkaSettings, assigned_consumer
+from eventlog.settings import KafkaSettings, assigned_consumer, read_back_consumer
 
 BATCH_RECORDS = 2_000
 SILENCE_S_MAX = 60.0
@@ -70,23 +70,27 @@ class LogReadBack:
     """Reads a partition again from any offset; keeps its consumer from the first time on."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, partition: int) -> None:
-        self._place = (kafka, topic, partition)
-        self._log: Follower | None = None
+        self._kafka = kafka
+        self._partition = partition
+        self._topic = kafka.topic(topic)
+        self._consumer: Consumer | None = None
 
     def __call__(self, offset: int) -> Iterator[InputRecord]:
         """The committed records from there on. Raises LogUnavailable after a long silence."""
-        kafka, topic, partition = self._place
-        if self._log is None:
-            self._log = Follower(kafka, topic, {partition: offset})
+        place = TopicPartition(self._topic, self._partition, offset)
+        if self._consumer is None:
+            self._consumer = Consumer(read_back_consumer(self._kafka, self._kafka.group("reader")))
+            self._consumer.assign([place])
         else:
-            self._log.seek(partition, offset)
+            self._consumer.seek(place)
         heard_s = time.monotonic()
         while time.monotonic() - heard_s < SILENCE_S_MAX:
-            records = self._log.poll(BATCH_RECORDS, 0.5)
+            records, _ = sort_out(poll_batch(self._consumer, BATCH_RECORDS, 0.5))
             if records:
                 heard_s = time.monotonic()
-            yield from records
-        raise LogUnavailable(f"{topic}/{partition}: nothing after {offset}")
+            # What was fetched before the seek may still arrive.
+            yield from (record for record in records if record.offset() >= offset)
+        raise LogUnavailable(f"{self._topic}/{self._partition}: nothing after {offset}")
 
 
 class Follower:

@@ -133,6 +133,17 @@ def group_consumer(kafka: KafkaSettings, group: str) -> ClientConfig:
     }
 
 
+def read_back_consumer(kafka: KafkaSettings, group: str) -> ClientConfig:
+    """For looking up single records: it fetches little, and never waits at the log's end."""
+    return {
+        **_any_consumer(kafka, group),
+        "fetch.wait.max.ms": 1,
+        "fetch.queue.backoff.ms": 1,
+        "queued.min.messages": 1,
+        "max.partition.fetch.bytes": 262_144,
+    }
+
+
 def assigned_consumer(kafka: KafkaSettings, group: str) -> ClientConfig:
     """For whoever names its own partitions and offsets; `group` is only a label, never joined."""
     return {

@@ -79,7 +79,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 Recall = Callable[[int], Event]
-"""Reads back the event of a place in the partition's log, which was committed."""
+"""Reads back the event of a place in the partition's log, or of the batch, once it is written."""
 
 
 def no_recall(place: int) -> Event:

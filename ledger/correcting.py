@@ -3,7 +3,6 @@
 One whose original was not seen yet waits for it (PRODUCT decision 12).
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from ledger.batch import Recall
@@ -31,17 +30,13 @@ CORRECTIONS_PER_INPUT_MAX: Final = 3
 class Correcting:
     """The events of a batch so far, and how corrections add to them."""
 
-    def __init__(self, overlay: Overlay, waits_ms: int, recall: Recall, committed: int) -> None:
-        """A correction waits so long for its original.
-
-        What stands at the place `committed` in the log or after it cannot be recalled yet.
-        """
+    def __init__(self, overlay: Overlay, waits_ms: int, recall: Recall) -> None:
+        """A correction waits so long for its original."""
         self.overlay = overlay
         self.events: list[Event] = []
         self._noted = 0
         self._waits_ms = waits_ms
         self._recall = recall
-        self._committed = committed
 
     def note(self) -> None:
         """Tell the overlay the events decided since the last time."""
@@ -49,33 +44,6 @@ class Correcting:
         for event in events[self._noted :]:
             note(event)
         self._noted = len(events)
-
-    def can_correct(self, usage: AnyUsage) -> bool:
-        """Whether what the correction needs is in the log: else the batch ends before it."""
-        assert usage.corrects is not None
-        overlay, tenant_id = self.overlay, usage.tenant_id
-        packed = overlay.usage_trace((type(usage), tenant_id), usage.corrects)
-        if packed is None:
-            return True
-        trace = unpack(packed)
-        if trace.is_corrected:
-            return True
-        return trace.place < self._committed and all(
-            place < self._committed for place in self._places_of(self._recall(trace.place))
-        )
-
-    def _places_of(self, original: Event) -> Sequence[int]:
-        """Where in the log the rest of what a correction needs stands."""
-        overlay = self.overlay
-        if isinstance(original, ChatCounted):
-            tenant_id = original.originator_id
-            if original.hour in overlay.wallet(tenant_id).chats:
-                return ()
-            place = overlay.chat_charge(tenant_id, original.hour)
-            if place >= self._committed:
-                return (place,)
-            return (place, *overlay.collections(self._recall(place).event_id))
-        return overlay.collections(original.event_id)
 
     def correct(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
         """Apply a correction, let it wait for its original, or leave it to an operator."""
@@ -90,7 +58,7 @@ class Correcting:
         elif unpack(packed).is_corrected:
             wallet.hold_for_review(usage, ReviewReason.CORRECTED_BEFORE, cause)
         else:
-            original = self._recall(unpack(packed).place)
+            original = self._event_at(unpack(packed).place)
             assert isinstance(original, UsageEvent)
             assert original.usage.event_id == usage.corrects, "places follow the log"
             self._correct_original(wallet, usage, original, cause)
@@ -121,12 +89,12 @@ class Correcting:
             wallet.hold_for_review(usage, ReviewReason.CORRECTION, cause)
 
     def _chat_charge(self, tenant_id: str, hour: ChatHour) -> ChatCharged:
-        charge = self._recall(self.overlay.chat_charge(tenant_id, hour))
+        charge = self._event_at(self.overlay.chat_charge(tenant_id, hour))
         assert isinstance(charge, ChatCharged)
         return charge
 
     def _collected(self, charge_event_id: str) -> list[ArrearsCollected]:
-        events = [self._recall(place) for place in self.overlay.collections(charge_event_id)]
+        events = [self._event_at(place) for place in self.overlay.collections(charge_event_id)]
         return [event for event in events if isinstance(event, ArrearsCollected)]
 
     def apply_waiting(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
@@ -147,6 +115,11 @@ class Correcting:
             self.as_of(waiting, cause)
             self._correct_original(wallet, usage, original, cause)
             self.note()
+
+    def _event_at(self, place: int) -> Event:
+        """What stands at that place in the log, or will: from the batch, or read back."""
+        index = place - self.overlay.place + self._noted
+        return self._recall(place) if index < 0 else self.events[index]
 
     def as_of(self, event: WalletEvent, cause: Cause) -> None:
         """What follows is that earlier event's doing."""

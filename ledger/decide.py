@@ -107,9 +107,7 @@ class Deciding(Correcting):
         recall: Recall,
     ) -> None:
         """Begin with what the inputs of earlier batches left over."""
-        super().__init__(
-            Overlay(state), rules.deduplication_window_ms, recall, committed=state.place
-        )
+        super().__init__(Overlay(state), rules.deduplication_window_ms, recall)
         self.overlay.now_ms = max(state.now_ms, now_ms)
         self.replies: list[tuple[int, ask.Reply]] = []
         self.dead_letters: list[SetAside] = []
@@ -153,8 +151,6 @@ class Deciding(Correcting):
                 self._adopt_default_card()
             value = item.value
             if isinstance(value, Usage):
-                if value.corrects is not None and not self.can_correct(value):
-                    break
                 self._take_usage(index, item, value)
             elif isinstance(value, ask.Tick):
                 self._take_tick(index, item, value)

@@ -33,7 +33,8 @@ REPLIES: Final = "wallet.replies"
 DEAD_LETTERS: Final = "ledger.dlq"
 NO_INPUT: Final = bytes(codec.CONTENT_HASH_SIZE)
 LEDGER_ACTOR: Final = "ledger"
-RECORDS_PER_MARK: Final = 1_000
+RECORDS_PER_MARK: Final = 250
+RECALLED_MAX: Final = 256
 PART_INPUTS: Final = 400
 """Read, decided and written together: a part's objects are freed while they are still in a cache
 of the machine, where the next part's are made. A whole batch's would be in none.
@@ -54,6 +55,7 @@ class PartitionProcessor:
         self._read_back = claim.read_back
         self._marks: list[tuple[int, int]] = []
         """Where in the log its records stand: now and then a place, and an offset before it."""
+        self._recalled: dict[int, Event] = {}
         log_name = f"{GENERATION}.{EVENTS}:{claim.partition}"
         self._state = PartitionState(log_name)
         self._chains = Chains(log_name)
@@ -75,10 +77,16 @@ class PartitionProcessor:
 
     def recall(self, place: int) -> Event:
         """Read an event of the log again, by the number of records before it."""
+        known = self._recalled.get(place)
+        if known is not None:
+            return known
         index = bisect_right(self._marks, place, key=itemgetter(0)) - 1
         marked, offset = self._marks[index] if index >= 0 else (0, 0)
         record = next(islice(self._read_back(offset), place - marked, None))
         event, _ = codec.wallet_events.decode(record.value() or b"")
+        if len(self._recalled) >= RECALLED_MAX:
+            self._recalled.clear()
+        self._recalled[place] = event
         return event
 
     @property
@@ -119,10 +127,15 @@ class PartitionProcessor:
         """
         if not inputs and not self.pending:
             return None
-        deciding = Deciding(
-            self._state, self._state.now_ms, usage_read_to_ms, self._rules, self.recall
-        )
         writing = _Writing()
+        committed = self._state.place
+
+        def recall(place: int) -> Event:
+            if place < committed:
+                return self.recall(place)
+            return codec.wallet_events.decode(writing.outputs[place - committed].value)[0]
+
+        deciding = Deciding(self._state, self._state.now_ms, usage_read_to_ms, self._rules, recall)
         # Without inputs there is one empty part: what is left over.
         for begin in range(0, len(inputs) or 1, PART_INPUTS):
             part = inputs[begin : begin + PART_INPUTS]

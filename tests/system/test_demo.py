@@ -1,6 +1,8 @@
 """The demo's workload through the real parts: the same figures by every way to them."""
 
 import time
+from operator import attrgetter
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.system.world import World
 pytestmark = pytest.mark.stack
 
 DEMO = sorted(traffic.DEMO.glob("*.jsonl"))
+CROWD = traffic.Options(seed=11, events=100_000, days=14, tenants=300)
 
 
 def test_the_demo_comes_to_what_the_oracle_says(world: World) -> None:
@@ -32,6 +35,28 @@ def test_the_demo_comes_to_what_the_oracle_says(world: World) -> None:
     for service in (processor, projector):
         service.process.terminate()
         assert service.ended() == 0, service.log.read_text()
+
+
+@pytest.mark.parametrize("order", ["as they were sent", "the other way round"])
+def test_a_crowd_comes_to_what_the_oracle_says_in_any_order_of_topics(
+    world: World, tmp_path: Path, order: str
+) -> None:
+    """100,000 usage events of every kind; within a topic their order stays."""
+    traffic.write(tmp_path, CROWD)
+    phases = workload.read(sorted(tmp_path.glob("*.jsonl")), time.time_ns() // 1_000_000)
+    world.start("processor")
+    world.start("projector")
+    for _, records in phases:
+        by_topic = sorted(records, key=attrgetter("topic"), reverse=order != "as they were sent")
+        world.publish(by_topic)
+        world.wait_until_decided()
+    world.wait_until_projected()
+
+    log = world.check()
+
+    assert len(log.wallets) > 290
+    assert any(wallet.hours for wallet in log.wallets.values())
+    assert any(wallet.arrears_micros for wallet in log.wallets.values())
 
 
 def poison_is_set_aside_byte_for_byte(world: World) -> None:

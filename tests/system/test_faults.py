@@ -14,7 +14,7 @@ from tests.system.world import Service, World
 
 pytestmark = pytest.mark.stack
 
-CALLS = 60_000
+CROWD = traffic.Options(seed=3, events=60_000, days=5, tenants=200)
 KILLS = 3
 MOMENT_S = 0.4
 
@@ -22,7 +22,7 @@ MOMENT_S = 0.4
 @pytest.fixture
 def waiting(world: World, tmp_path: Path) -> list[Publication]:
     """A world whose projects and funds are decided, and where much usage waits; what comes last."""
-    traffic.write(tmp_path, traffic.generate(seed=3, calls=CALLS))
+    traffic.write(tmp_path, CROWD)
     files = sorted(tmp_path.glob("*.jsonl"))
     first, usage, last = [records for _, records in workload.read(files, _now_ms())]
     world.publish(first)
