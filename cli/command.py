@@ -8,6 +8,7 @@ import click
 
 from ledger.commands import AMOUNT_MICROS_MAX, EVENT_ID_LENGTH_MAX
 from ledger.money import NotAnAmount, format_usd, parse_usd
+from ledger.rates import MS_PER_HOUR
 from ledger.usage import DURATION_CAP_MS_MAX, Activity, Tier, Word, is_id
 
 T = TypeVar("T")
@@ -173,6 +174,18 @@ class _Moment(_Typed[int]):
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
+class _Hour(_Moment):
+    """A moment that is a full hour."""
+
+    name = "hour"
+
+    def read(self, text: str) -> int:
+        moment_ms = super().read(text)
+        if moment_ms % MS_PER_HOUR:
+            raise ValueError(f"{text!r} is not a full hour (UTC).")
+        return moment_ms
+
+
 ID: Final = _Id()
 EVENT: Final = _EventId()
 DOLLARS: Final = _Dollars(1)
@@ -184,6 +197,7 @@ COUNT: Final = _Count()
 SECONDS: Final = _Seconds()
 DURATION: Final = _Duration()
 MOMENT: Final = _Moment()
+HOUR: Final = _Hour()
 
 json_option: Final = click.option(
     "--json",

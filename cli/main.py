@@ -17,6 +17,7 @@ from cli.noticing import budget, low_balance, notices
 from cli.operating import close, freeze, reopen, undo, unfreeze, write_off
 from cli.projects import project
 from cli.publish import publish
+from cli.rates import rates
 from cli.reads import balance, history, month, usage
 from cli.reviews import review
 from cli.run import run
@@ -32,6 +33,7 @@ SECTIONS: Final = {
     "Services": (run,),
     "Set up and check": (topics, schemas, migrate, verify),
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
+    "Prices": (rates,),
     "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
     "What the ledger knows": (balance, history, usage, month, notices),
     "Upstream's part": (publish, traffic),

@@ -41,6 +41,22 @@ class RateLine(msgspec.Struct, frozen=True):
     is_example: bool = False
 
 
+class PublishedCard(msgspec.Struct, frozen=True):
+    """A version of a card as it stands on `rate.cards`."""
+
+    card_id: str
+    card_version: int
+    effective_from_ms: int
+    lines: tuple[RateLine, ...]
+    actor: str
+    reason: str
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """The card's id and version."""
+        return self.card_id, self.card_version
+
+
 class PricedLine(msgspec.Struct, frozen=True, gc=False):
     """One line of a charge: what priced it, how much of it, and the amount in micro-dollars.
 

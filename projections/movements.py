@@ -70,15 +70,21 @@ class _Line(msgspec.Struct, frozen=True, gc=False, array_like=True):
     crawl_id: str | None = None
     hour_started_at_ms: int | None = None
     undone_event_id: str | None = None
+    undone_type: str | None = None
+    paid_micros: int = 0
+    unpaid_micros: int = 0
+    credit_micros: int = 0
 
 
 class Movement(_Line, frozen=True, gc=False, array_like=True):
     """One line of a tenant's history, in micro-dollars and UTC milliseconds.
 
     `movement_micros` is what the balance changed by, 0 for a simulated charge. `amount_micros` is
-    what the line is about: of a charge its full price, of which `arrears_micros` stayed owed, of a
-    reversal that of the charge that it undid. `charge_event_id` names the charge that a reversal,
-    collected arrears or a write-off is about; `corrects` the usage that a new charge replaces.
+    what the line is about: of a charge its full price, of a reversal that of the charge it undid.
+    By `arrears_micros` more is owed since. The movement is one of what is left of payments
+    (`paid_micros`) and of other funds (`unpaid_micros`), less the credit used (`credit_micros`).
+    `charge_event_id` names the charge that a reversal, collected arrears or a write-off is about,
+    `corrects` the usage that a new charge replaces.
     """
 
     lines: tuple[PricedLine, ...] | None = None
@@ -194,19 +200,24 @@ def write(database: Database, count: int, parts: Iterable[bytes], prices: Prices
 
 
 def _lines(place: Place, offset: int, event: Unpriced, balance_micros: int) -> list[Staged]:
-    payment_id = undone_event_id = None
-    arrears_micros = 0
+    paid_micros, credit_micros, arrears_micros = 0, 0, 0
+    payment_id: str | None = None
+    undone: tuple[str | None, str | None] = None, None
     match event:
         case done.ArrearsCollected() | done.ArrearsWrittenOff():
             return list(_portions(place, offset, event, balance_micros))
         case done.TopUpSettled():
             kind, payment_id = MovementKind.TOP_UP, event.payment_id
+            paid_micros = event.amount_micros
         case done.CreditGranted():
             kind = MovementKind.GRANT
         case done.BalanceAdjusted():
-            kind = MovementKind.ADJUSTMENT
+            kind, credit_micros = MovementKind.ADJUSTMENT, event.credit_micros
+            paid_micros = -done.drawn_from_payments_micros(event.draws)
         case done.OperationUndone():
-            kind, undone_event_id = MovementKind.UNDO, event.undone_event_id
+            kind, credit_micros = MovementKind.UNDO, -event.credit_micros
+            undone = event.undone_event_id, event.undone_type
+            paid_micros = done.drawn_from_payments_micros(event.returned)
             arrears_micros = done.portions_micros(event.portions)
     movement = Staged(
         *_envelope(place, offset, event),
@@ -217,7 +228,11 @@ def _lines(place: Place, offset: int, event: Unpriced, balance_micros: int) -> l
         arrears_micros=arrears_micros,
         reason=event.reason,
         payment_id=payment_id,
-        undone_event_id=undone_event_id,
+        undone_event_id=undone[0],
+        undone_type=undone[1],
+        paid_micros=paid_micros,
+        unpaid_micros=event.amount_micros - paid_micros + credit_micros,
+        credit_micros=credit_micros,
     )
     return [movement]
 
@@ -225,16 +240,18 @@ def _lines(place: Place, offset: int, event: Unpriced, balance_micros: int) -> l
 def _priced(
     place: Place, offset: int, event: PricedUsage, balance_micros: int, price: int
 ) -> Staged:
+    drawn_micros = done.drawn_micros(event.draws)
+    paid_micros = done.drawn_from_payments_micros(event.draws)
     if isinstance(event, done.ChargeReversed):
-        kind = MovementKind.REVERSAL
-        movement_micros = done.drawn_micros(event.draws) + event.credit_micros
-        amount_micros, arrears_micros = event.price_micros, 0
+        kind, sign = MovementKind.REVERSAL, 1
+        amount_micros, arrears_micros = event.price_micros, -event.arrears_micros
         card, charge_event_id = (event.card_id, event.card_version), event.charge_event_id
     else:
         is_crawl = isinstance(event, done.CrawlCharged)
-        kind = MovementKind.CRAWL if is_crawl else MovementKind.CHAT
-        movement_micros, amount_micros = -event.paid_micros, event.amount_micros
-        arrears_micros, card, charge_event_id = event.arrears_micros, event.card, None
+        kind, sign = MovementKind.CRAWL if is_crawl else MovementKind.CHAT, -1
+        amount_micros, arrears_micros = event.amount_micros, event.arrears_micros
+        card, charge_event_id = event.card, None
+    movement_micros = sign * (drawn_micros + event.credit_micros)
     about = event.charged
     call = about if isinstance(about, CallUsage) else None
     usage = None if isinstance(about, done.ChatHour) else about
@@ -257,6 +274,9 @@ def _priced(
         corrects=usage and usage.corrects,
         crawl_id=about.crawl_id if isinstance(about, CrawlUsage) else None,
         hour_started_at_ms=about.started_at_ms if isinstance(about, done.ChatHour) else None,
+        paid_micros=sign * paid_micros,
+        unpaid_micros=sign * (drawn_micros - paid_micros),
+        credit_micros=-sign * event.credit_micros,
         price=price,
     )
 
@@ -264,8 +284,10 @@ def _priced(
 def _charge(
     place: Place, offset: int, event: done.CallCharged, balance_micros: int, price: int
 ) -> Staged:
-    usage = event.usage
-    paid_micros = event.paid_micros
+    usage, credit_micros = event.usage, event.credit_micros
+    drawn_micros = done.drawn_micros(event.draws)
+    paid_micros = done.drawn_from_payments_micros(event.draws)
+    movement_micros = -drawn_micros - credit_micros
     amount_micros = event.amount_micros
     # By position: most rows are made here.
     return Staged(
@@ -279,11 +301,11 @@ def _charge(
         event.recorded_at_ms,
         event.actor,
         MovementKind.CALL,
-        -paid_micros,
-        balance_micros - paid_micros,
+        movement_micros,
+        balance_micros + movement_micros,
         amount_micros,
         0,
-        0 if event.is_simulated else amount_micros - paid_micros,
+        0 if event.is_simulated else amount_micros + movement_micros,
         event.is_simulated,
         None,
         None,
@@ -299,6 +321,10 @@ def _charge(
         None,
         None,
         None,
+        None,
+        -paid_micros,
+        paid_micros - drawn_micros,
+        credit_micros,
         price,
     )
 
@@ -311,20 +337,33 @@ def _portions(
 ) -> Iterator[Staged]:
     """What was collected is paid from the balance; what was written off is not paid at all."""
     envelope = _envelope(place, offset, event)
-    is_collected = isinstance(event, done.ArrearsCollected)
-    kind = MovementKind.ARREARS_COLLECTED if is_collected else MovementKind.WRITE_OFF
+    if isinstance(event, done.ArrearsCollected):
+        kind, draws, reason = MovementKind.ARREARS_COLLECTED, event.draws, None
+    else:
+        kind, draws, reason = MovementKind.WRITE_OFF, None, event.reason
+    collected_micros = 0
     for line, portion in enumerate(event.portions):
-        movement_micros = -portion.amount_micros if is_collected else 0
+        owed_micros = portion.amount_micros
+        paid_micros = credit_micros = movement_micros = 0
+        if draws is not None:
+            drawn, credit_micros = done.cut_draws(draws, collected_micros, owed_micros)
+            paid_micros = -done.drawn_from_payments_micros(drawn)
+            movement_micros = -owed_micros
+            collected_micros += owed_micros
         balance_micros += movement_micros
         yield Staged(
             *envelope,
             kind,
             movement_micros,
             balance_micros,
-            portion.amount_micros,
+            owed_micros,
             line=line,
-            reason=None if isinstance(event, done.ArrearsCollected) else event.reason,
+            arrears_micros=-owed_micros,
+            reason=reason,
             charge_event_id=portion.charge_event_id,
+            paid_micros=paid_micros,
+            unpaid_micros=movement_micros - paid_micros + credit_micros,
+            credit_micros=credit_micros,
         )
 
 

@@ -8,8 +8,10 @@ from datetime import date
 from typing import Final
 
 from projections import (
+    accounts,
     approvals,
     budgets,
+    cards,
     chat_hours,
     checkpoints,
     holds,
@@ -37,6 +39,8 @@ TABLES: Final = (
     approvals.TABLE,
     budgets.TABLE,
     notices.TABLE,
+    accounts.TABLE,
+    cards.TABLE,
 )
 
 STAGES: Final = (
@@ -51,6 +55,8 @@ STAGES: Final = (
     approvals.MODEL.stage,
     budgets.MODEL.stage,
     notices.STAGE,
+    accounts.STAGE,
+    cards.STAGE,
 )
 
 
@@ -95,7 +101,9 @@ class Folded:
         self.days: set[int] = set()
         self.rows = Rows()
         self.usage_daily: dict[usage_daily.Key, usage_daily.UsageDay] = {}
+        self.account_months: dict[accounts.Key, accounts.AccountMonth] = {}
         self.notices: list[notices.Notice] = []
+        self.adopted_cards: list[cards.AdoptedCard] = []
         self.movements: list[bytes] = []
         self.movements_count = 0
         self.prices: movements.Prices = {}
@@ -112,6 +120,7 @@ class Folded:
             self._balances[wallet.tenant_id] = wallet.balance_micros
         wallets.fold(batch, known, released)
         usage_daily.fold(batch, self.usage_daily)
+        accounts.fold(batch, self.account_months)
         rows = movements.fold(self._place, batch, self._balances, self.prices)
         self.movements.append(csv(rows))
         self.movements_count += len(rows)
@@ -133,6 +142,7 @@ class Folded:
         budgets.MODEL.load(database, batch, rows.budgets, due.budgets)
         budgets.fold(batch, rows.budgets)
         self.notices += notices.fold(batch)
+        self.adopted_cards += cards.fold(self._place, batch)
         return released
 
     def _open_before(self, names: set[holds.Name]) -> dict[holds.Name, holds.Open]:
@@ -190,6 +200,8 @@ class Projection:
         holds.STAGE.write_rows(database, rows.holds.answered)
         holds.ENDED_STAGE.write_rows(database, rows.holds.ended.values())
         notices.STAGE.write_rows(database, folded.notices)
+        cards.STAGE.write_rows(database, folded.adopted_cards)
+        accounts.STAGE.write_rows(database, folded.account_months.values())
         usage_daily.STAGE.write_rows(database, folded.usage_daily.values())
         movements.write(database, folded.movements_count, folded.movements, folded.prices)
 

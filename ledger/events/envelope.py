@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+PAYMENT_LOTS: Final = "payment/"
 
 
 class ProjectMode(Word):
@@ -110,7 +111,12 @@ def without(kept: dict[str, T], name: str) -> dict[str, T]:
 
 def payment_lot(payment_id: str) -> str:
     """The name of a payment's lot; no event id looks like it."""
-    return f"payment/{payment_id}"
+    return f"{PAYMENT_LOTS}{payment_id}"
+
+
+def drawn_from_payments_micros(draws: tuple[Draw, ...]) -> int:
+    """What of the draws came from payments; the rest was never paid."""
+    return sum(draw.amount_micros for draw in draws if draw.lot_id.startswith(PAYMENT_LOTS))
 
 
 class ChatHour(msgspec.Struct, frozen=True, gc=False):

@@ -148,11 +148,12 @@ class ApprovalDeclined(WalletEvent, frozen=True, gc=False):
 class OperationUndone(WalletEvent, frozen=True, gc=False):
     """The opposite of what an operator did: whatever that event moved is moved back.
 
-    `taken` leaves the lot that it made, `returned` and `credit_micros` go back where it took them,
-    `portions` are owed again.
+    `undone_type` is its kind, as `CreditGranted`. `taken` leaves the lot that it made, `returned`
+    and `credit_micros` go back where it took them, `portions` are owed again.
     """
 
     undone_event_id: str
+    undone_type: str
     taken: tuple[Draw, ...]
     returned: tuple[Draw, ...]
     credit_micros: int

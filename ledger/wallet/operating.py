@@ -84,7 +84,8 @@ class Operating(Projects):
         if isinstance(event, done.BalanceAdjusted):
             returned, credit_micros = event.draws, event.credit_micros
         portions = event.portions if isinstance(event, done.ArrearsWrittenOff) else ()
-        undone = (event.event_id, taken, returned, credit_micros, portions, command.reason)
+        named = (event.event_id, type(event).__name__)
+        undone = (*named, taken, returned, credit_micros, portions, command.reason)
         return self.record(done.OperationUndone(*self.envelope(cause), *undone), cause)
 
     # ── Two operators (PRODUCT decision 20) ──

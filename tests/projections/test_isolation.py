@@ -20,7 +20,7 @@ from tests.projections.urls import PASSWORDS, Urls
 
 pytestmark = pytest.mark.stack
 
-OPERATORS_TABLES: list[LiteralString] = ["reviews", "approvals"]
+OPERATORS_TABLES: list[LiteralString] = ["reviews", "approvals", "account_months"]
 TENANT_TABLES: list[LiteralString] = [
     *("wallets", "projects", "holds", "usage_daily", "movements"),
     *("chat_hours", "budgets", "notices"),
@@ -83,7 +83,7 @@ def test_operators_see_every_tenant(filled: Urls, table: LiteralString) -> None:
         assert tenants(database, table) >= {"tenant-0", "tenant-1", "tenant-2"}
 
 
-@pytest.mark.parametrize("table", OPERATORS_TABLES)
+@pytest.mark.parametrize("table", [*OPERATORS_TABLES, "journal", "adopted_cards"])
 def test_what_is_the_operators_own_is_not_the_webs(web: Database, table: LiteralString) -> None:
     with as_tenant(web, "tenant-1"), forbidden():
         web.execute(sql.SQL("SELECT FROM {}").format(sql.Identifier(table)))

@@ -1,5 +1,6 @@
 """The fold into a real Postgres: exact, all or nothing, and never twice."""
 
+from collections import Counter
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
@@ -10,7 +11,9 @@ from msgspec.structs import astuple
 
 from ledger.errors import BrokenLog, WrongSettings
 from ledger.events import CallCharged, HoldPlaced
+from ledger.journal import Account
 from projections import (
+    accounts,
     approvals,
     budgets,
     chat_hours,
@@ -110,6 +113,35 @@ def test_usage_by_day_adds_up_to_the_charges_of_the_history(urls: Urls) -> None:
             assert sum(day.amount_micros for day in days) == sum(
                 sign * row.amount_micros for sign, row in zip(signs, history, strict=True)
             )
+
+
+def test_the_books_balance_and_agree_with_the_wallets_and_with_the_journal(urls: Urls) -> None:
+    fold(urls.projector, DECIDED.events, batch_size=700)
+    with connected(urls.operator) as database:
+        for tenant_id, decided in DECIDED.wallets.items():
+            books = accounts.trial_balance(database, tenant_id)
+            assert sum(one.debit_micros for one in books) == sum(one.credit_micros for one in books)
+            balances = {one.account: one.debit_micros - one.credit_micros for one in books}
+            funds_micros = -balances[Account.PAID_FUNDS] - balances[Account.UNPAID_FUNDS]
+            assert funds_micros == decided.funds_micros
+            assert balances[Account.CREDIT_RECEIVABLE] == decided.credit_used_micros
+            assert balances[Account.ARREARS_RECEIVABLE] == decided.arrears_micros
+            postings = accounts.page(database, tenant_id, limit=100_000)
+            journal = Counter[Account]()
+            entries = Counter[object]()
+            for posting in postings:
+                journal[posting.account] += posting.amount_micros
+                entries[posting.position] += posting.amount_micros
+            assert set(entries.values()) <= {0}
+            assert {a: m for a, m in journal.items() if m} == {
+                a: m for a, m in balances.items() if m
+            }
+        everyone = accounts.trial_balance(database)
+        assert sum(one.debit_micros - one.credit_micros for one in everyone) == 0
+        assert all(one.debit_micros or one.credit_micros for one in everyone)
+        some = accounts.page(database, "tenant-3", limit=7)
+        rest = accounts.page(database, "tenant-3", some[-1].position, limit=100_000)
+        assert [*some, *rest] == accounts.page(database, "tenant-3", limit=100_000)
 
 
 @pytest.mark.parametrize("batch_size", [41, 10_000])

@@ -8,8 +8,10 @@ from msgspec.structs import astuple
 from ledger.events import Event
 from ledger.rates import PricedLine
 from projections import (
+    accounts,
     approvals,
     budgets,
+    cards,
     chat_hours,
     holds,
     movements,
@@ -44,6 +46,8 @@ class Folded:
         self.approvals: dict[RowKey, approvals.Approval] = {}
         self.budgets: dict[RowKey, budgets.Budget] = {}
         self.notices: list[notices.Notice] = []
+        self.cards: list[cards.AdoptedCard] = []
+        self.account_months: dict[accounts.Key, accounts.AccountMonth] = {}
         logged = [Logged(offset, event) for offset, event in enumerate(events)]
         for begin in range(0, len(logged), batch_size):
             self._fold(logged[begin : begin + batch_size])
@@ -60,6 +64,8 @@ class Folded:
         approvals.fold(batch, self.approvals)
         budgets.fold(batch, self.budgets)
         self.notices += notices.fold(batch)
+        self.cards += cards.fold(PLACE, batch)
+        accounts.fold(batch, self.account_months)
         usage_daily.fold(batch, self.usage_days)
 
     def _fold_holds(self, batch: Sequence[Logged]) -> dict[int, int]:

@@ -24,6 +24,7 @@ from schemas.codec import (
     chat,
     crawls,
     dead_letters,
+    rate_cards,
     replies,
     wallet_events,
 )
@@ -37,6 +38,7 @@ _CODECS: Final[dict[str, Any]] = {
     "usage.chat": chat,
     "wallet.commands": asked,
     "wallet.replies": replies,
+    "rate.cards": rate_cards,
     "ledger.dlq": dead_letters,
 }
 # fastavro's own types are incomplete.

@@ -13,7 +13,7 @@ from ledger.events import (
     InputPosition,
     ProjectMode,
 )
-from ledger.rates import PricedLine, RateLine
+from ledger.rates import PricedLine, PublishedCard, RateLine
 from ledger.refusals import Refusal
 from ledger.usage import Activity, CallOutcome, CallUsage, Channel, ChatUsage, CrawlUsage, Tier
 from schemas.codec import DeadLetter, Header
@@ -352,7 +352,14 @@ _EVENTS: Final[dict[str, done.Event]] = {
     "ApprovalGiven": done.ApprovalGiven(*_ENVELOPE, _OTHER_EVENT, "why"),
     "ApprovalDeclined": done.ApprovalDeclined(*_ENVELOPE, _OTHER_EVENT, "why"),
     "OperationUndone": done.OperationUndone(
-        *_ENVELOPE, _OTHER_EVENT, _DRAWS[:1], _DRAWS[1:], 100_000, _PORTIONS, "why"
+        *_ENVELOPE,
+        _OTHER_EVENT,
+        "BalanceAdjusted",
+        _DRAWS[:1],
+        _DRAWS[1:],
+        100_000,
+        _PORTIONS,
+        "why",
     ),
     "BudgetSet": done.BudgetSet(*_ENVELOPE, None, 50_000_000, is_refusing=True),
     "BudgetSet no more": done.BudgetSet(*_ENVELOPE, "project-1", None, is_refusing=False),
@@ -430,6 +437,9 @@ EXAMPLES: Final[dict[str, dict[str, object]]] = {
             recorded_at_ms=_NOON_MS,
             awaits_approval=True,
         ),
+    },
+    "rate.cards": {
+        "PublishedCard": PublishedCard("default", 2, _NOON_MS, _CARD_LINES, "operator:ann", "why")
     },
     "ledger.dlq": {
         "DeadLetter": DeadLetter(
