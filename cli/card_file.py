@@ -31,8 +31,11 @@ from ledger.rates import (
 from ledger.usage import CallOutcome, Tier, is_id
 
 UNITS: Final[Mapping[str, str]] = {
-    **{call_line(tier, outcome): PER_CALL for tier in Tier for outcome in CallOutcome},
-    **{overage_line(tier): PER_OVERAGE_MINUTE for tier in Tier},
+    **{
+        line: PER_OVERAGE_MINUTE if line == overage_line(tier) else PER_CALL
+        for tier in Tier
+        for line in (*(call_line(tier, outcome) for outcome in CallOutcome), overage_line(tier))
+    },
     CRAWLER_LINE: PER_CRAWLER_HOUR,
     INPUT_TOKENS_LINE: PER_MILLION_TOKENS,
     OUTPUT_TOKENS_LINE: PER_MILLION_TOKENS,
@@ -99,7 +102,8 @@ def read_card_file(path: Path) -> CardFile:
         root = compose(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
         mark = cast(Mark | None, error.problem_mark)
-        return CardFile(None, [Fault(mark.line + 1 if mark else 1, f"not YAML: {error.problem}")])
+        problem = cast(Any, error).problem
+        return CardFile(None, [Fault(mark.line + 1 if mark else 1, f"not YAML: {problem}")])
     except UnicodeDecodeError as error:
         return CardFile(None, [Fault(1, f"not UTF-8: {error}")])
     return _Reader().read(root)

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from cli.approvals import approval
+from cli.books import journal, trial_balance
 from cli.command import Group, list_commands
 from cli.demo import demo
 from cli.doctor import doctor
@@ -35,7 +36,7 @@ SECTIONS: Final = {
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
     "Prices": (rates,),
     "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
-    "What the ledger knows": (balance, history, usage, month, notices),
+    "What the ledger knows": (balance, history, usage, month, notices, journal, trial_balance),
     "Upstream's part": (publish, traffic),
 }
 
