@@ -44,6 +44,7 @@ lock: venv ## write the lock files anew
 
 reference: venv ## write the pages of docs that follow from what exists
 	$(PY) -m scripts.reference
+	$(PY) -m schemas.reference
 
 clean: ## remove what these commands made here (the user's cache stays)
 	rm -rf .venv .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

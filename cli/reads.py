@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from cli.command import ID, MOMENT, examples, json_option, limit_option
 from cli.reading import read_models
-from cli.show import print_json, print_rows, shown, shown_time
+from cli.show import Columns, print_json, print_rows, shown, shown_time
 
 if TYPE_CHECKING:
     from projections.chat_hours import ChatHourRow
@@ -54,6 +54,7 @@ USAGE: Final = {
 }
 
 
+OF_SOME: Final = frozenset(("crawls_count", "crawler_ms", "tokens"))
 MONTH: Final = {
     "project_id": "Project",
     "calls_count": "Calls",
@@ -164,7 +165,7 @@ def usage(
     if as_json:
         print_json({"usage_days": [asdict(day) for day in found], "behind_records": reading.behind})
     elif found:
-        print_rows(USAGE, [_usage_row(day) for day in found])
+        _print_used(USAGE, [_usage_row(day) for day in found])
     else:
         click.echo(f"No usage of {tenant!r} from {from_day} to {to_day}.")
 
@@ -193,7 +194,7 @@ def month(tenant: str, day: datetime | None, as_json: bool) -> None:
         print_json({**rows, "first_day": first, "behind_records": reading.behind})
         return
     if found:
-        print_rows(MONTH, [_month_row(row) for row in found])
+        _print_used(MONTH, [_month_row(row) for row in found])
     else:
         click.echo(f"Nothing that {tenant!r} used in {first:%B %Y} is charged yet.")
     if open_hours:
@@ -239,6 +240,16 @@ def every_movement(
     ):
         yield from page
         before = page[-1].position
+
+
+def _print_used(columns: Columns, rows: list[dict[str, object]]) -> None:
+    """Without the columns of what was not used."""
+    kept = {
+        field: heading
+        for field, heading in columns.items()
+        if field not in OF_SOME or any(row[field] for row in rows)
+    }
+    print_rows(kept, rows)
 
 
 def _history_row(movement: "Movement") -> dict[str, object]:
