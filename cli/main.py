@@ -20,6 +20,7 @@ from cli.projects import project
 from cli.publish import publish
 from cli.rates import rates
 from cli.reads import balance, history, month, usage
+from cli.rebuild import rebuild
 from cli.reviews import review
 from cli.run import run
 from cli.schemas import schemas
@@ -32,7 +33,7 @@ from cli.verify import verify
 SECTIONS: Final = {
     "Everything on this machine": (up, demo, doctor),
     "Services": (run,),
-    "Set up and check": (topics, schemas, migrate, verify),
+    "Set up and check": (topics, schemas, migrate, verify, rebuild),
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
     "Prices": (rates,),
     "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
