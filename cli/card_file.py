@@ -151,21 +151,24 @@ class _Reader:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lines: dict[str, RateLine] = {}
+        self._named: set[str] = set()
 
     def read(self, root: Node | None) -> CardFile:
-        top = dict(self._entries(root, ""))
+        entries = list(self._entries(root, ""))
+        top = {str(key.value): value for key, value in entries}
         card_id = self._card_id(top)
         effective_from_ms = self._effective_from(top)
-        for name, node in top.items():
+        for key, node in entries:
+            name = str(key.value)
             if name in ("calls", "crawls", "chat"):
                 self._prices(node, name)
             elif name not in ("card", "effective_from"):
-                self._fault(node, f"{name!r} is none of card, effective_from, calls, crawls, chat")
-        missing = [line for line in UNITS if line not in self._lines]
-        if missing and self._lines:
+                self._fault(key, f"{name!r} is none of card, effective_from, calls, crawls, chat")
+        missing = [line for line in UNITS if line not in self._named]
+        if missing and self._named:
             message = f"no price for {', '.join(missing)}: usage that needs it waits for review"
             self._faults.append(Fault(0, message, is_warning=True))
-        elif not self._lines:
+        elif not self._named:
             self._faults.append(Fault(1, "no price at all; `ledger rates example` shows a card"))
         self._faults.sort(key=lambda fault: (fault.is_warning, fault.line))
         if any(not fault.is_warning for fault in self._faults):
@@ -173,8 +176,8 @@ class _Reader:
         lines = tuple(sorted(self._lines.values(), key=lambda line: ORDER[line.line]))
         return CardFile(Draft(card_id, effective_from_ms, lines), self._faults)
 
-    def _entries(self, node: Node | None, path: str) -> Iterator[tuple[str, Node]]:
-        """A mapping's entries; each name once."""
+    def _entries(self, node: Node | None, path: str) -> Iterator[tuple[Node, Node]]:
+        """A mapping's names and values; each name once."""
         if node is None or node.id != "mapping":
             self._fault(node, f"{path or 'a card'} has to be `name: value` lines")
             return
@@ -186,26 +189,25 @@ class _Reader:
                 self._fault(key, f"{_joined(path, name)} stands there twice")
                 continue
             seen.add(name)
-            yield name, value
+            yield key, value
 
     def _prices(self, node: Node, path: str) -> None:
-        for name, value in self._entries(node, path):
+        for key, value in self._entries(node, path):
+            name = str(key.value)
             line = _joined(path, name)
             if line in UNITS:
                 self._price(line, value)
             elif any(known.startswith(f"{line}.") for known in UNITS):
                 self._prices(value, line)
             else:
-                known = sorted(
-                    {
-                        one[len(path) + 1 :].split(".")[0]
-                        for one in UNITS
-                        if one.startswith(f"{path}.")
-                    }
+                below = (
+                    one.removeprefix(f"{path}.") for one in UNITS if one.startswith(f"{path}.")
                 )
-                self._fault(value, f"{name!r} is none of {path}'s lines: {', '.join(known)}")
+                names = ", ".join(dict.fromkeys(one.partition(".")[0] for one in below))
+                self._fault(key, f"{name!r} is none of {path}'s lines: {names}")
 
     def _price(self, line: str, node: Node) -> None:
+        self._named.add(line)
         text = _scalar(node)
         try:
             micros = parse_usd(text)
