@@ -191,8 +191,9 @@ def fault_in_command(command: Command) -> str | None:
     if len(command.reason) > REASON_LENGTH_MAX or not command.reason.isprintable():
         return f"reason must be at most {REASON_LENGTH_MAX} printable characters"
     if isinstance(command, Tick | AdoptCard):
-        return None if command.tenant_id == "" else "a tick has no tenant_id"
-    if not is_id(command.tenant_id):
+        if command.tenant_id != "":
+            return "what is for a whole partition has no tenant_id"
+    elif not is_id(command.tenant_id):
         return "tenant_id must be 1 to 64 printable characters"
     if _needs_reason(command) and not command.reason.strip():
         return "reason must say why: what an operator does is recorded with it"
@@ -241,6 +242,8 @@ def fault_in_command(command: Command) -> str | None:
             ) or _fault_in_line("limit_micros", command.limit_micros)
         case SetLowBalanceLine():
             return _fault_in_line("line_micros", command.line_micros)
+        case Tick():
+            return None
         case AdoptCard():
             version = command.card_id, command.card_version, command.effective_from_ms
             return fault_in_card(*version, command.lines)

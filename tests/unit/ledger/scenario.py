@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -22,9 +22,19 @@ from ledger.batch import Decision, Input, Rules
 from ledger.commands import Reply
 from ledger.decide import decide
 from ledger.events import Event, WalletEvent
-from ledger.money import format_usd, parse_usd
+from ledger.money import MICROS_PER_USD, format_usd, parse_usd
 from ledger.partition import DAY_MS, PartitionState
-from ledger.usage import CallUsage, Tier
+from ledger.rates import DEFAULT_CARD
+from ledger.usage import (
+    Activity,
+    AnyUsage,
+    CallUsage,
+    Channel,
+    ChatUsage,
+    CrawlUsage,
+    Tier,
+    Usage,
+)
 from ledger.wallet import Wallet
 from tests.unit.ledger import invariants
 
@@ -34,8 +44,9 @@ NOON_MS: Final = 1_768_478_400_000
 TENANT: Final = "tenant"
 PROJECT: Final = "shop"
 RULES: Final = Rules()
+CHARGES: Final = (done.CallCharged, done.CrawlCharged, done.ChatCharged)
 OPTIONS: Final = frozenset(
-    "as asked before cap ended for lasting of on payment read since tier turns".split()
+    "as asked before by cap ended for in lasting of on payment read since tier turns version".split()
 )
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+):)?(?:(\d+):(\d\d)(?:\.(\d{3}))?)?")
 
@@ -152,10 +163,33 @@ class Scenario:
         for lot_id, micros in self.wallet.unspent.items():
             yield f"{self.wallet.lots[lot_id].kind.lower()} {_dollars(micros)}"
 
+    def told(self) -> Iterable[str]:
+        """What the tenant was told of with the last input."""
+        for event in self.decision.events:
+            if isinstance(event, done.BudgetLinePassed):
+                yield f"{event.percent}% of {event.project_id or 'all'}"
+            elif isinstance(event, done.BalanceRanLow):
+                yield f"low {_dollars(event.net_micros)}"
+
+    def card(self) -> Iterable[str]:
+        """What priced the last charge."""
+        for event in self.decision.events:
+            if isinstance(event, CHARGES):
+                yield " ".join(map(str, event.card))
+
+    def moved(self) -> Iterable[str]:
+        """What was charged and given back with the last input, one after the other."""
+        for event in self.decision.events:
+            if isinstance(event, CHARGES):
+                mode = "simulated " if event.is_simulated else ""
+                yield f"{mode}{_dollars(event.amount_micros)}"
+            elif isinstance(event, done.ChargeReversed):
+                yield f"back {_dollars(event.price_micros)}"
+
     def lines(self) -> Iterable[str]:
         """What the last charge is made of."""
         for event in self.decision.events:
-            if isinstance(event, done.CallCharged):
+            if isinstance(event, CHARGES):
                 yield from (f"{line.quantity} {line.line.split('.')[-1]}" for line in event.lines)
 
     def open_holds(self) -> Iterable[str]:
@@ -220,11 +254,7 @@ class Scenario:
         """`call success for h1`; kinds are those of _FACTS, times are told as `5:00 ago`."""
         ended_at = self.now_ms + _moment(options, "ended")
         usage = CallUsage(
-            event_id=options.get("as") or self._next("u"),
-            tenant_id=TENANT,
-            project_id=options.get("on", PROJECT),
-            corrects=options.get("of"),
-            withdrawn="withdrawn" in words,
+            **self._of_usage(words, options),
             call_id="call",
             scenario_id="scenario",
             started_at=0,
@@ -245,6 +275,113 @@ class Scenario:
         started_at = options.get("since")
         lasted_ms = usage.duration_ms if started_at is None else duration_ms(started_at)
         self._take(msgspec.structs.replace(usage, started_at=ended_at - lasted_ms))
+
+    def crawl(self, words: list[str], options: dict[str, str]) -> None:
+        """`crawl 101 lasting 7:30`: so many pages; options as of a call"""
+        ended_at = self.now_ms + _moment(options, "ended")
+        lasted_ms = duration_ms(options.get("lasting", "0:00"))
+        self._take(
+            CrawlUsage(
+                **self._of_usage(words, options),
+                crawl_id="crawl",
+                started_at=ended_at - lasted_ms,
+                ended_at=ended_at,
+                pages_fetched=int(words[0]),
+                duration_ms=lasted_ms,
+                is_recrawl="again" in words,
+            )
+        )
+
+    def chat(self, words: list[str], options: dict[str, str]) -> None:
+        """`chat 1000000 200000 ended 1:00:00 ago`: input and output tokens"""
+        self._take(
+            ChatUsage(
+                **self._of_usage(words, options),
+                conversation_id="conversation",
+                channel=Channel.SMS,
+                occurred_at=self.now_ms + _moment(options, "ended"),
+                input_tokens=int(words[0]),
+                output_tokens=int(words[1]),
+            )
+        )
+
+    def may(self, words: list[str], options: dict[str, str]) -> None:
+        """`may chat`, `may crawl`: ask whether one may begin"""
+        activity, project_id = Activity[words[0].upper()], options.get("on", PROJECT)
+        self._ask(ask.AskToSpend, "w", options, project_id=project_id, activity=activity)
+
+    def review(self, words: list[str], options: dict[str, str]) -> None:
+        """`review accept u1 version 2`, `review reject u1`"""
+        held = self._event_of(done.InputHeldForReview, words[1])
+        if words[0] == "reject":
+            return self._ask(ask.RejectReview, "r", options, review_id=held)
+        version = options.get("version")
+        card_version = None if version is None else int(version)
+        return self._ask(ask.AcceptReview, "r", options, review_id=held, card_version=card_version)
+
+    def operate(self, words: list[str], options: dict[str, str]) -> None:
+        """`now freeze`, `now unfreeze`, `now close`, `now reopen`"""
+        commands = (ask.FreezeWallet, ask.UnfreezeWallet, ask.CloseWallet, ask.ReopenWallet)
+        names = {command.__name__.removesuffix("Wallet").lower(): command for command in commands}
+        self._ask(names[words[0]], "n", options)
+
+    def write(self, words: list[str], options: dict[str, str]) -> None:
+        """`write off 0.50`"""
+        self._ask(ask.WriteOffArrears, "x", options, amount_micros=parse_usd(words[1]))
+
+    def approve(self, words: list[str], options: dict[str, str]) -> None:
+        """`approve g1 by bea`"""
+        asked = self._event_of(done.ApprovalAsked, words[0])
+        self._ask(ask.Approve, "y", options, approval_id=asked)
+
+    def decline(self, words: list[str], options: dict[str, str]) -> None:
+        """`decline g1`"""
+        asked = self._event_of(done.ApprovalAsked, words[0])
+        self._ask(ask.Decline, "y", options, approval_id=asked)
+
+    def undo(self, words: list[str], options: dict[str, str]) -> None:
+        """`undo g1`, by the id of the command that did it"""
+        self._ask(ask.Undo, "z", options, event_id=self._event_of(WalletEvent, words[0]))
+
+    def budget(self, words: list[str], options: dict[str, str]) -> None:
+        """`budget 5.00`, `budget 5.00 refusing on shop`, `budget none`"""
+        self._ask(
+            ask.SetBudget,
+            "b",
+            options,
+            project_id=options.get("on"),
+            limit_micros=None if words[0] == "none" else parse_usd(words[0]),
+            is_refusing="refusing" in words,
+        )
+
+    def line(self, words: list[str], options: dict[str, str]) -> None:
+        """`line 5.00`, `line none`: where a low balance begins"""
+        line_micros = None if words[0] == "none" else parse_usd(words[0])
+        self._ask(ask.SetLowBalanceLine, "l", options, line_micros=line_micros)
+
+    def publish(self, words: list[str], options: dict[str, str]) -> None:
+        """`publish agency 1 in 2:00:00 lasting 0:01`: a card whose every price is a dollar"""
+        lines = tuple(
+            msgspec.structs.replace(line, price_micros=MICROS_PER_USD)
+            for line in DEFAULT_CARD.lines
+            if "economy" not in line.line
+        )
+        card = ask.AdoptCard(
+            command_id=self._next("card"),
+            tenant_id="",
+            actor="operator:ann",
+            reason="because",
+            card_id=words[0],
+            card_version=int(words[1]),
+            effective_from_ms=self.now_ms + duration_ms(options["in"]),
+            lines=lines,
+        )
+        self._take(card)
+
+    def assign(self, words: list[str], options: dict[str, str]) -> None:
+        """`assign agency in 2:00:00`"""
+        from_ms = self.now_ms + duration_ms(options["in"])
+        self._ask(ask.AssignCard, "c", options, card_id=words[0], from_ms=from_ms)
 
     def go(self, words: list[str], options: dict[str, str]) -> None:
         """`go live`, `go back` (to sandbox)"""
@@ -274,10 +411,25 @@ class Scenario:
             value = msgspec.structs.replace(value, user_turns=value.user_turns + 1)
         elif words and isinstance(value, ask.Command):
             value = msgspec.structs.replace(value, reason=value.reason + "!")
-        assert isinstance(value, CallUsage | ask.Command)
+        assert isinstance(value, Usage | ask.Command)
         self._take(value, options)
 
     # ── Inner parts ──
+
+    def _of_usage(self, words: list[str], options: dict[str, str]) -> dict[str, Any]:
+        """What every usage event says of itself."""
+        return {
+            "event_id": options.get("as") or self._next("u"),
+            "tenant_id": TENANT,
+            "project_id": options.get("on", PROJECT),
+            "corrects": options.get("of"),
+            "withdrawn": "withdrawn" in words,
+        }
+
+    def _event_of(self, kind: type[WalletEvent], name: str) -> str:
+        """The event of that kind which an input caused; a made-up id if none did."""
+        found = (e for e in self.events if isinstance(e, kind) and e.input_id == name)
+        return next((event.event_id for event in found), "nothing")
 
     def _next(self, kind: str) -> str:
         self._count[kind] = self._count.get(kind, 0) + 1
@@ -296,14 +448,14 @@ class Scenario:
             command(
                 command_id=command_id,
                 tenant_id=TENANT,
-                actor="operator:ann",
+                actor=f"operator:{options.get('by', 'ann')}",
                 reason="because",
                 **fields,
             ),
             options,
         )
 
-    def _take(self, value: CallUsage | ask.Command, options: dict[str, str] | None = None) -> None:
+    def _take(self, value: AnyUsage | ask.Command, options: dict[str, str] | None = None) -> None:
         options = options or {}
         item = self._input(value)
         if "asked" in options:
@@ -316,7 +468,7 @@ class Scenario:
         self.last = item
         self._decide(item, self.now_ms)
 
-    def _input(self, value: CallUsage | ask.Command) -> Input:
+    def _input(self, value: AnyUsage | ask.Command) -> Input:
         self._inputs += 1
         digest = sha256(repr(value).encode()).digest()[:16]
         return Input(f"input-0-{self._inputs}", self.now_ms, digest, value)
@@ -355,6 +507,8 @@ def _moment(options: dict[str, str], name: str) -> int:
 def _answer(reply: Reply) -> str:
     if reply.refusal is not None:
         return f"refused {reply.refusal}"
+    if reply.awaits_approval:
+        return "awaits approval"
     if reply.amount_micros is not None:
         return f"allowed {_dollars(reply.amount_micros)}"
     return "accepted"
@@ -406,6 +560,9 @@ _LISTS: Final[dict[str, Callable[[Scenario], Iterable[str]]]] = {
     "lines": Scenario.lines,
     "holds": Scenario.open_holds,
     "recorded": Scenario.recorded,
+    "told": Scenario.told,
+    "card": Scenario.card,
+    "moved": Scenario.moved,
 }
 
 _VERBS: Final[dict[str, Callable[[Scenario, list[str], dict[str, str]], None]]] = {
@@ -421,4 +578,17 @@ _VERBS: Final[dict[str, Callable[[Scenario, list[str], dict[str, str]], None]]] 
     "wait": Scenario.wait,
     "tick": Scenario.tick,
     "again": Scenario.again,
+    "crawl": Scenario.crawl,
+    "chat": Scenario.chat,
+    "may": Scenario.may,
+    "review": Scenario.review,
+    "now": Scenario.operate,
+    "write": Scenario.write,
+    "approve": Scenario.approve,
+    "decline": Scenario.decline,
+    "undo": Scenario.undo,
+    "budget": Scenario.budget,
+    "line": Scenario.line,
+    "publish": Scenario.publish,
+    "assign": Scenario.assign,
 }

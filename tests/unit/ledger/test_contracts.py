@@ -196,7 +196,7 @@ TICK = ask.Tick(command_id="tick", tenant_id="", actor="service:ticker")
 def test_a_tick_is_no_tenants() -> None:
     assert fault_in_command(TICK) is None
     fault = fault_in_command(msgspec.structs.replace(TICK, tenant_id="t"))
-    assert fault == "a tick has no tenant_id"
+    assert fault == "what is for a whole partition has no tenant_id"
 
 
 @pytest.mark.parametrize("field", ["command_id", "actor"])

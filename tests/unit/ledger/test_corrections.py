@@ -1,0 +1,87 @@
+"""Decision 12: what upstream amends or withdraws is given back and charged anew, both visible."""
+
+import pytest
+
+from tests.unit.ledger.scenario import Scenario
+
+CALLS = [
+    # given                                       when                       then
+    ("grant 2.00, call success as u",             "call real of u",          "charged 0.60, moved back 0.90 + 0.60, funds 1.40"),
+    ("grant 2.00, call real as u",                "call success of u",       "charged 0.90, moved back 0.60 + 0.90, funds 1.10"),
+    ("grant 2.00, call success as u",             "call real of u withdrawn", "withdrawn, moved back 0.90, funds 2.00"),
+    ("grant 2.00, crawl 101 lasting 7:30 as u",   "crawl 50 lasting 7:30 of u", "charged 0.00, moved back 0.125 + 0.00, funds 2.00"),
+    # A crawl's id is none of a call's.
+    ("grant 2.00, crawl 101 lasting 7:30 as u",   "call real of u",          "waits, funds 1.875"),
+    # It clears what is owed of the charge, then gives back in the opposite order of drawing.
+    ("grant 0.50, call success as u",             "call success of u withdrawn", "moved back 0.90, arrears 0.00, funds 0.50"),
+    ("grant 0.50, call success as u, grant 0.10", "call spam of u",          "charged 0.10, arrears 0.00, funds 0.50, lots grant 0.40 + grant 0.10"),
+    ("grant 0.50, top up 20.00, call success as u", "call success of u withdrawn", "lots grant 0.50 + payment 20.00"),
+    ("terms postpay 5.00, grant 0.50, call success as u", "call real of u",  "charged 0.60, credit 0.10, funds 0.00"),
+    # Higher than what is there: the rest is owed.
+    ("grant 0.60, call real as u",                "call success of u",       "charged 0.90, funds 0.00, arrears 0.30"),
+    # What is given back collects what is owed for others.
+    ("grant 0.90, call success as u, call real",  "call success of u withdrawn", "withdrawn, collected u1 0.60, funds 0.30, arrears 0.00"),
+    # The new charge keeps the mode of the original, whatever the project is by now.
+    ("sandbox, grant 2.00, call success as u, go live", "call real of u",    "simulated 0.60, moved back 0.90 + simulated 0.60, funds 2.00"),
+    ("grant 2.00, call success as u, go back",    "call real of u",          "charged 0.60, funds 1.40"),
+    # And in another project.
+    ("grant 2.00, call success as u",             "call success of u on club", "charged 0.90, funds 1.10"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("12.amend", "12.give-back", "12.mode-and-card")
+@pytest.mark.parametrize(("given", "when", "then"), CALLS)
+def test_a_correction_gives_back_and_charges_anew(given: str, when: str, then: str) -> None:
+    assert Scenario(given).when(when).shows(then) == then
+
+
+CHATS = [
+    # given                                                       when                         then
+    # While the hour is open its sum changes.
+    ("grant 2.00, chat 1000000 0 as u",                           "chat 400000 0 of u",        "counted, held 0.20, moved nothing"),
+    ("grant 2.00, chat 1000000 0 as u",                           "chat 0 0 of u withdrawn",   "withdrawn, held 0.00"),
+    ("grant 2.00, chat 1000000 0 as u, chat 200000 0, chat 0 0 of u withdrawn, wait 1:06:00", "tick", "moved 0.10, funds 1.90"),
+    # Later the charge that held it is reversed and made again.
+    ("grant 2.00, chat 1000000 0 as u, chat 200000 0, wait 1:06:00, tick", "chat 400000 0 of u ended 1:06:00 ago", "counted, moved back 0.60 + 0.30, funds 1.70"),
+    ("grant 2.00, chat 1000000 0 as u, wait 1:06:00, tick",       "chat 0 0 of u withdrawn",   "moved back 0.50 + 0.00, funds 2.00"),
+    ("grant 0.20, chat 1000000 0 as u, wait 1:06:00, tick",       "chat 200000 0 of u ended 1:06:00 ago", "moved back 0.50 + 0.10, funds 0.10, arrears 0.00"),
+    # One that moves it to another hour is counted there.
+    ("grant 2.00, chat 1000000 0 as u, chat 200000 0, wait 1:06:00, tick", "chat 400000 0 of u", "counted, moved back 0.60 + 0.10, held 0.20, funds 1.90"),
+    ("sandbox, chat 1000000 0 as u, wait 1:06:00, tick",          "chat 400000 0 of u ended 1:06:00 ago", "moved back 0.50 + simulated 0.20"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("12.chats")
+@pytest.mark.parametrize(("given", "when", "then"), CHATS)
+def test_a_chat_is_corrected_in_its_hour(given: str, when: str, then: str) -> None:
+    assert Scenario(given).when(when).shows(then) == then
+
+
+ORDER = [
+    # given                                                 when                then
+    # A correction of what was not seen yet waits for it.
+    ("grant 2.00",                                          "call real of u",   "waits, funds 2.00"),
+    ("grant 2.00, call real of u",                          "call success as u", "moved 0.90 + back 0.90 + 0.60, funds 1.40"),
+    ("grant 2.00, call real of u withdrawn",                "call success as u", "moved 0.90 + back 0.90, funds 2.00"),
+    ("grant 2.00, chat 400000 0 of u",                      "chat 1000000 0 as u", "held 0.20"),
+    ("grant 2.00, call spam of v, call real of u as v",     "call success as u", "moved 0.90 + back 0.90 + 0.60 + back 0.60 + 0.10, funds 1.90"),
+    ("grant 2.00, call real of u, wait 90d0:00.001",        "tick",             "recorded InputHeldForReview, funds 2.00"),
+    ("grant 2.00, call real of u, wait 90d",                "tick",             "nothing"),
+    # An id is corrected once; the next correction names the last event.
+    ("grant 2.00, call success as u, call real of u as v",  "call spam of u",   "review CORRECTED_BEFORE, funds 1.40"),
+    ("grant 2.00, call success as u, call real of u as v",  "call spam of v",   "charged 0.10, moved back 0.60 + 0.10, funds 1.90"),
+    ("grant 2.00, call real of u",                          "call spam of u",   "review CORRECTED_BEFORE"),
+    # Of what was never charged there is nothing to give back.
+    ("grant 2.00, call real as u ended 91d ago",            "call spam of u",   "review CORRECTION, funds 2.00"),
+    ("grant 2.00, call real as u, call real of u as v withdrawn", "call real of v", "review CORRECTION, funds 2.00"),
+    # The same again is a repeat, and charged once.
+    ("grant 2.00, call success as u, call real of u",       "again",            "again, funds 1.40"),
+    # A correction ends the hold it names like any usage.
+    ("grant 2.00, hold standard as h1",                     "call real of u for h1", "waits, held 0.00"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("12.waits", "12.once")
+@pytest.mark.parametrize(("given", "when", "then"), ORDER)
+def test_corrections_come_in_any_order_and_count_once(given: str, when: str, then: str) -> None:
+    assert Scenario(given).when(when).shows(then) == then

@@ -1,0 +1,76 @@
+"""Crawls and chats: what they cost, when they are charged, and what is held until then."""
+
+import pytest
+
+from tests.unit.ledger.scenario import Scenario
+
+CRAWLS = [
+    # given         when                          then
+    ("grant 2.00",  "crawl 101 lasting 7:30",     "charged 0.125, lines 450000 hour, funds 1.875"),
+    ("grant 2.00",  "crawl 100 lasting 7:30",     "charged 0.00, funds 2.00"),
+    ("grant 2.00",  "crawl 101 lasting 1:00:00",  "charged 1.00, funds 1.00"),
+    ("grant 2.00",  "crawl 101 lasting 0:00.001", "charged 0.00, funds 2.00"),
+    ("grant 2.00",  "crawl 101 lasting 0:00.002", "charged 0.000001, funds 1.999999"),
+    ("grant 2.00",  "crawl 101 lasting 7:30 again", "charged 0.125"),
+    ("grant 2.00",  "crawl 101 lasting 1:00:00, crawl 100 lasting 9:00", "charged 0.00, funds 1.00"),
+    ("grant 0.10",  "crawl 101 lasting 7:30",     "charged 0.125, arrears 0.025, funds 0.00"),
+    ("sandbox, grant 2.00", "crawl 101 lasting 7:30", "simulated 0.125, funds 2.00"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("prices.crawls")
+@pytest.mark.parametrize(("given", "when", "then"), CRAWLS)
+def test_a_run_with_more_than_a_hundred_pages_costs_its_whole_time(
+    given: str, when: str, then: str
+) -> None:
+    assert Scenario(given).when(when).shows(then) == then
+
+
+# Scenarios begin at noon; an hour's chats are charged at the tick after five past the next hour.
+CHATS = [
+    # given                                      when                        then
+    ("grant 2.00",                               "chat 1000000 200000",      "counted, held 0.80, available 1.20, funds 2.00"),
+    ("grant 0.30",                               "chat 1000000 200000",      "counted, held 0.30, available 0.00, arrears 0.00"),
+    ("",                                         "chat 1000000 200000",      "counted, held 0.00, arrears 0.00"),
+    ("grant 2.00, chat 500000 0, chat 500000 200000, wait 1:05:00", "tick",  "nothing, held 0.80"),
+    ("grant 2.00, chat 500000 0, chat 500000 200000, wait 1:05:00.001", "tick", "moved 0.80, funds 1.20, held 0.00, recorded ChatCharged"),
+    ("grant 0.30, chat 1000000 200000, wait 1:06:00", "tick",                "moved 0.80, funds 0.00, arrears 0.50"),
+    # Rounded once, half to even: three tokens for a micro-dollar and a half.
+    ("grant 2.00, chat 1 0, chat 1 0, chat 1 0, wait 1:06:00", "tick",       "moved 0.000002"),
+    ("grant 2.00, chat 1 0, wait 1:06:00",       "tick",                     "moved 0.00"),
+    # By project and mode: what began before the switch stays simulated, within one hour too.
+    ("grant 2.00, chat 1000000 0, chat 1000000 0 on club, wait 1:06:00", "tick", "moved simulated 0.50 + 0.50, funds 1.50"),
+    ("sandbox, grant 2.00, chat 1000000 0, wait 10:00, go live, chat 2000000 0, wait 1:00:00", "tick", "moved 1.00 + simulated 0.50, funds 1.00"),
+    # Tokens that come late are charged by themselves, at the next close.
+    ("grant 2.00, chat 1000000 0, wait 1:06:00, tick, chat 400000 0 ended 1:00:00 ago", "wait 1:00:00, tick", "moved 0.20, funds 1.30"),
+    ("grant 2.00, chat 1000000 0, wait 1:06:00, tick, chat 400000 0 ended 1:00:00 ago", "wait 58:00, tick", "nothing, held 0.20"),
+    # A tick that has not read all usage closes nothing that may still grow.
+    ("grant 2.00, chat 1000000 0, wait 1:06:00", "tick read 2:00",           "nothing, held 0.50"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("prices.chats", "chats.held", "chats.late")
+@pytest.mark.parametrize(("given", "when", "then"), CHATS)
+def test_an_hours_chats_are_held_and_charged_once(given: str, when: str, then: str) -> None:
+    assert Scenario(given).when(when).shows(then) == then
+
+
+SPENDING = [
+    # given                                  when         then
+    ("grant 0.01",                           "may chat",  "accepted"),
+    ("grant 0.01",                           "may crawl", "accepted, held 0.00"),
+    ("",                                     "may chat",  "refused insufficient_funds"),
+    ("terms postpay 0.00",                   "may chat",  "refused credit_limit"),
+    ("call success",                         "may chat",  "refused arrears"),
+    ("grant 0.90, hold standard",            "may chat",  "refused insufficient_funds"),
+    ("grant 1.00, now freeze",               "may chat",  "refused frozen"),
+    ("grant 1.00, budget 0.50 refusing, call real", "may chat", "refused budget"),
+    ("sandbox",                              "may chat",  "accepted"),
+    ("new",                                  "may crawl", "accepted"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("3.without-amount")
+@pytest.mark.parametrize(("given", "when", "then"), SPENDING)
+def test_chats_and_crawls_ask_without_an_amount(given: str, when: str, then: str) -> None:
+    assert Scenario(given).when(when).shows(then) == then
