@@ -20,6 +20,7 @@ OWING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("4.arrears")
 @pytest.mark.parametrize(("given", "when", "then"), OWING)
 def test_the_part_that_was_not_covered_is_owed(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -47,6 +48,7 @@ COLLECTING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("4.collected")
 @pytest.mark.parametrize(("given", "when", "then"), COLLECTING)
 def test_what_is_owed_is_collected_as_soon_as_anything_is_available(
     given: str, when: str, then: str
@@ -54,6 +56,7 @@ def test_what_is_owed_is_collected_as_soon_as_anything_is_available(
     assert Scenario(given).when(when).shows(then) == then
 
 
+@pytest.mark.rule("4.collected")
 def test_a_thousand_and_one_charges_are_collected_oldest_first() -> None:
     """More than one event holds, in one decision."""
     scenario = Scenario("")

@@ -66,6 +66,7 @@ def test_any_printable_text_may_be_a_name(field: str, text: str) -> None:
         ({"corrects": ""}, "corrects"),
     ],
 )
+@pytest.mark.rule("usage.contract")
 def test_usage_outside_its_ranges_breaks_the_contract(changes: dict[str, Any], named: str) -> None:
     fault = fault_in_call(msgspec.structs.replace(USAGE, **changes))
     assert fault is not None

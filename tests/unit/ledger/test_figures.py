@@ -24,6 +24,7 @@ FIGURES = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("2.figures")
 @pytest.mark.parametrize(("given", "when", "then"), FIGURES)
 def test_the_four_figures(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -49,6 +50,7 @@ LOWERED = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("2.lowered-limit")
 @pytest.mark.parametrize(("given", "when", "then"), LOWERED)
 def test_a_limit_may_be_lowered_under_its_use(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then

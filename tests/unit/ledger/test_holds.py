@@ -15,6 +15,7 @@ PLACING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("3.hold")
 @pytest.mark.parametrize(("given", "when", "then"), PLACING)
 def test_a_hold_is_allowed_or_refused_and_both_are_events(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -45,6 +46,7 @@ ENDING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("3.hold")
 @pytest.mark.parametrize(("given", "when", "then"), ENDING)
 def test_a_hold_ends_with_its_call_or_is_voided(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -74,6 +76,7 @@ EXPIRING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("3.hold")
 @pytest.mark.parametrize(("given", "when", "then"), EXPIRING)
 def test_a_hold_expires_at_its_recording_and_the_cap_and_15_minutes(
     given: str, when: str, then: str
@@ -93,6 +96,7 @@ USAGE_CAME_FIRST = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("3.any-order")
 @pytest.mark.parametrize(("given", "when", "then"), USAGE_CAME_FIRST)
 def test_a_hold_asked_after_its_usage_is_allowed_and_holds_nothing(
     given: str, when: str, then: str
@@ -110,6 +114,7 @@ def test_a_hold_asked_after_its_usage_is_allowed_and_holds_nothing(
     ),
     ids=", ".join,
 )
+@pytest.mark.rule("3.any-order")
 def test_a_call_before_after_or_without_its_hold_ends_with_the_same_net(
     money: str, steps: tuple[str, ...]
 ) -> None:

@@ -22,6 +22,7 @@ LOTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("15.lots")
 @pytest.mark.parametrize(("given", "when", "then"), LOTS)
 def test_unpaid_lots_are_spent_first_then_payments_then_credit(
     given: str, when: str, then: str
@@ -44,6 +45,7 @@ ADJUSTMENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("15.lots")
 @pytest.mark.parametrize(("given", "when", "then"), ADJUSTMENTS)
 def test_a_negative_adjustment_takes_at_most_what_is_available(
     given: str, when: str, then: str

@@ -45,6 +45,7 @@ def test_anything_else_is_no_amount(typed: str) -> None:
         parse_usd(typed)
 
 
+@pytest.mark.rule("wallet.one")
 @pytest.mark.parametrize(
     ("micros", "shown"),
     [
@@ -68,6 +69,7 @@ def test_what_is_shown_can_be_typed(micros: int) -> None:
     assert parse_usd(format_usd(micros)) == micros
 
 
+@pytest.mark.rule("1.amounts")
 @pytest.mark.parametrize(
     ("numerator", "denominator", "rounded"),
     [
@@ -80,6 +82,7 @@ def test_a_tie_goes_to_the_even_number(numerator: int, denominator: int, rounded
     assert round_half_even(numerator, denominator) == rounded
 
 
+@pytest.mark.rule("1.amounts")
 @given(st.integers(-(10**15), 10**15), st.integers(1, 10**9))
 def test_rounding_agrees_with_decimal_arithmetic(numerator: int, denominator: int) -> None:
     """An exact half of 24 digits at most is exact in `Decimal`'s 28."""

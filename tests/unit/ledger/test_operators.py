@@ -4,6 +4,24 @@ import pytest
 
 from tests.unit.ledger.scenario import Scenario
 
+TOP_UPS = [
+    # given                             when                       then
+    ("",                                "top up 20.00",            "accepted, funds 20.00, lots payment 20.00"),
+    ("",                                "top up 19.999999",        "refused below_minimum, funds 0.00"),
+    ("top up 20.00 payment p",          "top up 20.00 payment p",  "refused conflict, funds 20.00"),
+    ("top up 20.00 payment p as t, again", "again",                "again accepted, funds 20.00"),
+    ("new",                             "top up 20.00",            "refused unknown"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("wallet.top-up")
+@pytest.mark.parametrize(("given", "when", "then"), TOP_UPS)
+def test_a_top_up_is_from_twenty_dollars_and_credited_once(
+    given: str, when: str, then: str
+) -> None:
+    assert Scenario(given).when(when).shows(then) == then
+
+
 APPROVALS = [
     # given                                     when                 then
     ("",                                        "grant 1000.00",     "accepted, funds 1,000.00"),

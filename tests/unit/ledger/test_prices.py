@@ -23,6 +23,7 @@ OUTCOMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("prices.outcome")
 @pytest.mark.parametrize(("call", "charged", "line"), OUTCOMES)
 def test_the_outcome_is_read_from_the_facts(call: str, charged: str, line: str) -> None:
     then = f"{charged}, lines {line}"
@@ -60,6 +61,7 @@ OVERAGE = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("prices.overage")
 @pytest.mark.parametrize(("cap", "lasting", "charged", "lines"), OVERAGE)
 def test_overage_is_started_minutes_beyond_five_up_to_the_cap(
     cap: str, lasting: str, charged: str, lines: str
@@ -69,6 +71,7 @@ def test_overage_is_started_minutes_beyond_five_up_to_the_cap(
     assert Scenario("top up 20.00").when(call).shows(then) == then
 
 
+@pytest.mark.rule("prices.overage")
 @pytest.mark.parametrize(
     ("call", "then"),
     [
@@ -93,5 +96,6 @@ def test_overage_is_charged_whatever_the_outcome(call: str, then: str) -> None:
         ("hold premium cap 7:30",    "allowed 2.10, held 2.10"),
     ],
 )  # fmt: skip
+@pytest.mark.rule("3.hold")
 def test_a_hold_sets_aside_the_most_the_call_can_cost(hold: str, then: str) -> None:
     assert Scenario("top up 20.00").when(hold).shows(then) == then

@@ -47,6 +47,7 @@ ORDER = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("19.order")
 @pytest.mark.parametrize(("given", "when", "then"), ORDER)
 def test_the_first_reason_of_the_list_is_given(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -80,6 +81,7 @@ def test_a_refusal_leaves_the_figures_unchanged(given: str, when: str) -> None:
     assert scenario.shows(figures) == before
 
 
+@pytest.mark.rule("19.order")
 def test_the_list_of_the_product_is_in_the_order_of_the_product() -> None:
     product = (
         "conflict too_old in_the_future too_late unknown closed frozen hold_ended no_price arrears"

@@ -26,6 +26,7 @@ REPEATS = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("6.once")
 @pytest.mark.parametrize(("given", "when", "then"), REPEATS)
 def test_the_same_id_with_the_same_content_gives_the_first_answer(
     given: str, when: str, then: str
@@ -50,6 +51,7 @@ CONFLICTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("6.once")
 @pytest.mark.parametrize(("given", "when", "then"), CONFLICTS)
 def test_the_same_id_with_other_content_is_a_conflict(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then

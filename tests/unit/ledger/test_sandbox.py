@@ -34,6 +34,7 @@ SANDBOX = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("sandbox.simulated")
 @pytest.mark.parametrize(("given", "when", "then"), SANDBOX)
 def test_simulated_usage_moves_no_money(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -49,6 +50,7 @@ PASSING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("sandbox.passing")
 @pytest.mark.parametrize(("given", "when", "then"), PASSING)
 def test_a_project_seen_first_in_usage_or_a_hold_opens_in_sandbox(
     given: str, when: str, then: str
@@ -72,6 +74,7 @@ OPENING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("sandbox.switch")
 @pytest.mark.parametrize(("given", "when", "then"), OPENING)
 def test_a_project_without_usage_may_be_opened_live_from_an_earlier_moment(
     given: str, when: str, then: str

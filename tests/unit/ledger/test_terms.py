@@ -20,6 +20,7 @@ SWITCHING = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("16.switching")
 @pytest.mark.parametrize(("given", "when", "then"), SWITCHING)
 def test_switching_moves_no_funds(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then

@@ -19,11 +19,13 @@ REVIEWS = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("6.window")
 @pytest.mark.parametrize(("given", "when", "then"), REVIEWS)
 def test_usage_in_doubt_waits_for_review(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
 
 
+@pytest.mark.rule("prices.missing")
 def test_usage_without_a_price_waits_for_review() -> None:
     scenario = Scenario("top up 20.00")
     scenario.state.cards = CardBook((RateCard("empty", 2, 0, ()),))
@@ -79,11 +81,13 @@ COMMAND_TIMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.rule("6.window")
 @pytest.mark.parametrize(("given", "when", "then"), COMMAND_TIMES)
 def test_commands_are_judged_by_when_they_were_asked(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
 
 
+@pytest.mark.rule("11.times")
 def test_event_time_and_log_time_are_both_kept() -> None:
     scenario = Scenario("top up 20.00").when("wait 10:00, call success ended 2:00 ago")
     (charged,) = scenario.decision.events
