@@ -57,7 +57,7 @@ def journal(tenant: str, limit: int, as_json: bool) -> None:
                     "credit_micros": -amount_micros if amount_micros < 0 else None,
                 }
                 # What an entry's lines share stands at the first.
-                head = asdict(row) if place == 0 else dict.fromkeys(JOURNAL)
+                head = asdict(row) if place == 0 else dict.fromkeys(JOURNAL, " ")
                 rows.append({**head, **sides, "account": row.account})
         print_rows(JOURNAL, rows)
     else:
@@ -102,7 +102,7 @@ def trial_balance(tenant: str | None, month: datetime | None, as_json: bool) -> 
             for balance in found
         ]
         total = {"account": "All", "debit_micros": debits, "credit_micros": credit}
-        rows.append({**dict.fromkeys(BALANCES), **total, "balance_micros": debits - credit})
+        rows.append({**dict.fromkeys(BALANCES, " "), **total, "balance_micros": debits - credit})
         print_rows(BALANCES, rows)
     if debits != credit:
         raise Refused("The books do not balance: `ledger rebuild` would show where they differ.")

@@ -322,4 +322,4 @@ def _card_row(card: "PublishedCard", partitions: int) -> dict[str, object]:
 
 
 def _line_row(line: RateLine) -> dict[str, object]:
-    return {**asdict(line), "note": "an example: set your own" if line.is_example else None}
+    return {**asdict(line), "note": "an example: set your own" if line.is_example else " "}

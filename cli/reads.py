@@ -66,9 +66,9 @@ MONTH: Final = {
     "simulated_micros": "Simulated",
 }
 CHATS: Final = {
-    "project_id": "Not charged yet",
-    "started_at_ms": "Chats of the hour (UTC)",
-    "closes_at_ms": "Charged at (UTC)",
+    "project_id": "Chats not charged yet",
+    "hours_count": "Hours",
+    "closes_at_ms": "The next at (UTC)",
     "tokens": "Tokens in / out",
     "held_micros": "Held",
 }
@@ -198,7 +198,7 @@ def month(tenant: str, day: datetime | None, as_json: bool) -> None:
     else:
         click.echo(f"Nothing that {tenant!r} used in {first:%B %Y} is charged yet.")
     if open_hours:
-        print_rows(CHATS, [_hour_row(hour) for hour in open_hours])
+        print_rows(CHATS, _open_chats(open_hours))
 
 
 def wallet_row(wallet: "Wallet") -> dict[str, object]:
@@ -290,9 +290,23 @@ def _month_row(month: "MonthSoFar") -> dict[str, object]:
     }
 
 
-def _hour_row(hour: "ChatHourRow") -> dict[str, object]:
-    mode = " (simulated)" if hour.is_simulated else ""
-    return {**asdict(hour), "project_id": hour.project_id + mode, "tokens": _tokens(hour)}
+def _open_chats(hours: "list[ChatHourRow]") -> list[dict[str, object]]:
+    """By project and mode."""
+    of_project: dict[tuple[str, bool], list[ChatHourRow]] = {}
+    for hour in hours:
+        of_project.setdefault((hour.project_id, hour.is_simulated), []).append(hour)
+    return [
+        {
+            "project_id": project_id + (" (simulated)" if is_simulated else ""),
+            "hours_count": len(own),
+            "closes_at_ms": min(hour.closes_at_ms for hour in own),
+            "tokens": _in_and_out(
+                sum(hour.input_tokens for hour in own), sum(hour.output_tokens for hour in own)
+            ),
+            "held_micros": sum(hour.held_micros for hour in own),
+        }
+        for (project_id, is_simulated), own in sorted(of_project.items())
+    ]
 
 
 def _cost(row: "UsageDay | MonthSoFar") -> dict[str, object]:
@@ -301,7 +315,11 @@ def _cost(row: "UsageDay | MonthSoFar") -> dict[str, object]:
     return dict(zip(("amount_micros", "simulated_micros"), amounts, strict=True))
 
 
-def _tokens(row: "UsageDay | MonthSoFar | ChatHourRow") -> str | None:
+def _tokens(row: "UsageDay | MonthSoFar") -> str | None:
     if not row.input_tokens and not row.output_tokens:
         return None
-    return f"{row.input_tokens:,} / {row.output_tokens:,}"
+    return _in_and_out(row.input_tokens, row.output_tokens)
+
+
+def _in_and_out(input_tokens: int, output_tokens: int) -> str:
+    return f"{input_tokens:,} / {output_tokens:,}"

@@ -39,6 +39,10 @@ PLAYED: Final = (
     "docs/how-to/replay-the-log.md",
     "docs/how-to/verify-the-log.md",
     "docs/how-to/look-into-dead-letters.md",
+    "docs/how-to/change-prices.md",
+    "docs/how-to/decide-what-waits.md",
+    "docs/how-to/make-traffic.md",
+    "docs/how-to/rebuild-the-read-models.md",
 )
 """The guides that need a stack and nothing else; each begins where the one before it ended."""
 
