@@ -7,8 +7,8 @@ from msgspec.structs import asdict
 
 from cli.asking import Asking, asks
 from cli.command import EVENT, ID, Group, examples, json_option, limit_option
-from cli.reading import read_models
-from cli.show import print_json, print_rows, shown
+from cli.reading import Shown, read_models
+from cli.show import shown
 from ledger.commands import Approve, Decline
 
 if TYPE_CHECKING:
@@ -49,12 +49,8 @@ def list_approvals(tenant: str | None, everything: bool, limit: int, as_json: bo
     state = None if everything else approvals.ApprovalState.OPEN
     with read_models(tenant) as reading:
         found = approvals.page(reading.database, tenant, limit=limit, state=state)
-    if as_json:
-        print_json({"approvals": [asdict(row) for row in found], "behind_records": reading.behind})
-    elif found:
-        print_rows(APPROVALS, [_row(row) for row in found])
-    else:
-        click.echo("Nothing waits for a second operator.")
+    nothing = "Nothing waits for a second operator."
+    reading.tell("approvals", found, Shown(APPROVALS, _row), nothing, as_json=as_json)
 
 
 @approval.command(

@@ -8,8 +8,8 @@ from msgspec.structs import asdict
 
 from cli.asking import Asking, asks
 from cli.command import ACTIVITY, DURATION, ID, TIER, Group, examples, json_option, limit_option
-from cli.reading import read_models
-from cli.show import print_json, print_rows, shown, shown_time
+from cli.reading import Shown, read_models
+from cli.show import shown, shown_time
 from ledger.commands import AskToSpend, PlaceHold, Reply, VoidHold
 from ledger.money import format_usd
 from ledger.usage import Activity, Tier
@@ -117,17 +117,14 @@ def list_holds(tenant: str, everything: bool, limit: int, as_json: bool) -> None
     with read_models(tenant) as reading:
         ask = holds.page if everything else holds.open_page
         found = ask(reading.database, tenant, limit=limit)
-    if as_json:
-        print_json({"holds": [asdict(hold) for hold in found], "behind_records": reading.behind})
-    elif found:
-        print_rows(HOLDS, [asdict(hold) | {"became": _became(hold)} for hold in found])
-    else:
-        click.echo(f"{tenant!r} has no {'holds' if everything else 'open holds'}.")
+    nothing = f"{tenant!r} has no {'holds' if everything else 'open holds'}."
+    reading.tell("holds", found, Shown(HOLDS, _row), nothing, as_json=as_json)
 
 
-def _became(hold: "Hold") -> str:
+def _row(hold: "Hold") -> dict[str, object]:
     state = shown("state", hold.state)
-    return f"{state}: {shown('refusal', hold.refusal)}" if hold.refusal else state
+    became = f"{state}: {shown('refusal', hold.refusal)}" if hold.refusal else state
+    return {**asdict(hold), "became": became}
 
 
 def _new(reply: Reply) -> dict[str, bool]:

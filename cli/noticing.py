@@ -7,13 +7,13 @@ from msgspec.structs import asdict
 
 from cli.asking import Asking, asks
 from cli.command import DOLLARS, ID, Group, examples, json_option, limit_option
-from cli.reading import read_models
-from cli.show import print_json, print_rows
+from cli.reading import Shown, read_models
 from ledger.commands import SetBudget, SetLowBalanceLine
 from ledger.money import format_usd
 
 if TYPE_CHECKING:
     from projections.budgets import Budget
+    from projections.notices import Notice
 
 BUDGETS: Final = {
     "of": "Budget of",
@@ -93,12 +93,8 @@ def list_budgets(tenant: str, as_json: bool) -> None:
 
     with read_models(tenant) as reading:
         found = budgets.of_tenant(reading.database, tenant)
-    if as_json:
-        print_json({"budgets": [asdict(row) for row in found], "behind_records": reading.behind})
-    elif found:
-        print_rows(BUDGETS, [_budget_row(row) for row in found])
-    else:
-        click.echo(f"{tenant!r} has no budget.")
+    shown = Shown(BUDGETS, _budget_row)
+    reading.tell("budgets", found, shown, f"{tenant!r} has no budget.", as_json=as_json)
 
 
 @click.command(
@@ -130,14 +126,13 @@ def notices(tenant: str, limit: int, as_json: bool) -> None:
 
     with read_models(tenant) as reading:
         found = model.page(reading.database, tenant, limit=limit)
-    if as_json:
-        print_json({"notices": [asdict(row) for row in found], "behind_records": reading.behind})
-    elif found:
-        of_budget = model.NoticeKind.BUDGET_LINE
-        rows = [(row, ALL if row.kind is of_budget else None) for row in found]
-        print_rows(NOTICES, [asdict(row) | {"of": row.project_id or rest} for row, rest in rows])
-    else:
-        click.echo(f"{tenant!r} was told of nothing yet.")
+    nothing = f"{tenant!r} was told of nothing yet."
+    reading.tell("notices", found, Shown(NOTICES, _notice_row), nothing, as_json=as_json)
+
+
+def _notice_row(notice: "Notice") -> dict[str, object]:
+    of_all = ALL if notice.percent is not None else None
+    return {**asdict(notice), "of": notice.project_id or of_all}
 
 
 def _budget_row(budget: "Budget") -> dict[str, object]:

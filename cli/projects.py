@@ -3,12 +3,11 @@
 from typing import Final
 
 import click
-from msgspec.structs import asdict
 
 from cli.asking import Asking, asks
 from cli.command import ID, MOMENT, Group, examples, json_option
-from cli.reading import read_models
-from cli.show import print_json, print_rows, shown_time
+from cli.reading import Shown, read_models
+from cli.show import shown_time
 from ledger.commands import GoLive, OpenProject, ReturnToSandbox
 
 PROJECTS: Final = {
@@ -91,7 +90,5 @@ def list_projects(tenant: str, as_json: bool) -> None:
 
     with read_models(tenant) as reading:
         found = projects.of_tenant(reading.database, tenant)
-    if as_json:
-        print_json({"projects": [asdict(row) for row in found], "behind_records": reading.behind})
-    else:
-        print_rows(PROJECTS, [asdict(row) for row in found])
+    nothing = f"{tenant!r} has no project."
+    reading.tell("projects", found, Shown(PROJECTS), nothing, as_json=as_json)

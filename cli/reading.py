@@ -5,17 +5,19 @@ that a command typed after another sees what that one did.
 """
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from shlex import quote
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
+import msgspec
 
 from cli import settings
 from cli.cluster import quiet_kafka
 from cli.errors import Refused
 from cli.settings import Settings
+from cli.show import Columns, print_json, print_rows
 
 if TYPE_CHECKING:
     from projections.database import Database
@@ -36,6 +38,31 @@ class Reading(NamedTuple):
     database: "Database"
     behind: int
     wallet: "Wallet | None"
+
+    def tell(
+        self,
+        name: str,
+        found: Sequence[msgspec.Struct],
+        table: "Shown",
+        nothing: str,
+        *,
+        as_json: bool,
+    ) -> None:
+        """Print what was found: as JSON under its name, as a table, or that there is nothing."""
+        if as_json:
+            print_json({name: [table.plain(one) for one in found], "behind_records": self.behind})
+        elif found:
+            print_rows(table.columns, [table.row(one) for one in found])
+        else:
+            click.echo(nothing)
+
+
+class Shown(NamedTuple):
+    """How what was found is shown: the table's columns, a row of it, and the JSON of one."""
+
+    columns: Columns
+    row: Callable[[Any], Mapping[str, object]] = msgspec.structs.asdict
+    plain: Callable[[Any], Mapping[str, object]] = msgspec.structs.asdict
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from msgspec.structs import asdict
 
 from cli.asking import Asking, asks
 from cli.command import COUNT, EVENT, ID, Group, examples, json_option, limit_option
-from cli.reading import read_models
-from cli.show import print_json, print_rows, shown
+from cli.reading import Shown, read_models
+from cli.show import shown
 from ledger.commands import AcceptReview, RejectReview
 
 if TYPE_CHECKING:
@@ -50,13 +50,8 @@ def list_reviews(tenant: str | None, everything: bool, limit: int, as_json: bool
     state = None if everything else reviews.ReviewState.OPEN
     with read_models(tenant) as reading:
         found = reviews.page(reading.database, tenant, limit=limit, state=state)
-    if as_json:
-        rows = [asdict(row) | {"facts": msgspec.json.decode(row.facts)} for row in found]
-        print_json({"reviews": rows, "behind_records": reading.behind})
-    elif found:
-        print_rows(REVIEWS, [_row(row) for row in found])
-    else:
-        click.echo("Nothing waits for review.")
+    shown = Shown(REVIEWS, _row, _plain)
+    reading.tell("reviews", found, shown, "Nothing waits for review.", as_json=as_json)
 
 
 @review.command(
@@ -98,6 +93,10 @@ def reject(asking: Asking, tenant: str, review_id: str) -> None:
     """Never charge usage of TENANT that was held for REVIEW. A reason is needed."""
     command = RejectReview(**asking.with_reason(tenant), review_id=review_id)
     asking.ask(command, f"Rejected {review_id} of {tenant}: it is not charged.")
+
+
+def _plain(review: "Review") -> dict[str, object]:
+    return asdict(review) | {"facts": msgspec.json.decode(review.facts)}
 
 
 def _row(review: "Review") -> dict[str, object]:

@@ -34,6 +34,7 @@ class Keyed(Generic[R]):
         self.table: Final = table
         self.stage: Final[Stage[R]] = replacing(table, list(key))
         self._key_of = attrgetter(*key)
+        *_, self._last = key
         self._moved_by = moved_by
         asked = {column: sql.Identifier(f"asked_{column}") for column in key}
         comma, also = sql.SQL(", "), sql.SQL(" AND ")
@@ -66,3 +67,23 @@ class Keyed(Generic[R]):
             columns = [list(values) for values in zip(*asked, strict=True)]
             found = self.table.select(database, self._join, columns)
             rows |= {self._key_of(row): row for row in found}
+
+    def page(
+        self,
+        database: Database,
+        tenant_id: str | None,
+        after: tuple[int, str],
+        limit: int,
+        state: str | None,
+    ) -> list[R]:
+        """Rows in that state or in any, of a tenant or of all, the oldest first.
+
+        The table has `recorded_at_ms` and `state`; `after` is the last row's `recorded_at_ms` and
+        the last of its key's columns.
+        """
+        clauses = sql.SQL(
+            "WHERE (recorded_at_ms, {0}) > (%s, %s) AND (%s::text IS NULL OR state = %s)"
+            " AND (%s::text IS NULL OR tenant_id = %s) ORDER BY recorded_at_ms, {0} LIMIT %s"
+        ).format(sql.Identifier(self._last))
+        asked = [*after, state, state, tenant_id, tenant_id, limit]
+        return self.table.select(database, clauses, asked)

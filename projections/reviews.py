@@ -68,13 +68,7 @@ def page(
 
     Go on with `recorded_at_ms` and `review_id` of the last one until a page is not full.
     """
-    return TABLE.select(
-        database,
-        "WHERE (recorded_at_ms, review_id) > (%s, %s) AND (%s::text IS NULL OR state = %s)"
-        " AND (%s::text IS NULL OR tenant_id = %s)"
-        " ORDER BY recorded_at_ms, review_id LIMIT %s",
-        [*after, state, state, tenant_id, tenant_id, limit],
-    )
+    return MODEL.page(database, tenant_id, after, limit, state)
 
 
 # ── Fold ──
