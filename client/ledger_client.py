@@ -126,7 +126,8 @@ class LedgerClient(Ledger):
             replies = self._replies
             if replies is None or _has_failed(replies):
                 if replies is not None:
-                    _close(replies)
+                    # The asker's time is short, and a consumer may take a while to end.
+                    Thread(target=_close, args=(replies,), daemon=True).start()
                 replies = self._replies = _started(lambda: ReplyRouter(self._kafka))
         try:
             return replies.result(timeout_s)

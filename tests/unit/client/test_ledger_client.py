@@ -30,14 +30,14 @@ class Replies:
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, bytes, Headers]] = []
         self.failure: Exception | None = None
-        self.is_closed = False
+        self.closed = Event()
 
     def ask(self, key: bytes, value: bytes, timeout_s: float, headers: Headers) -> bytes:
         self.sent.append((key, value, headers))
         return codec.replies.encode(REFUSED)
 
     def close(self) -> None:
-        self.is_closed = True
+        self.closed.set()
 
 
 class Publications:
@@ -96,7 +96,7 @@ def test_a_router_that_hears_nothing_any_more_is_replaced(
     monkeypatch.setattr("client.ledger_client.ReplyRouter", Mock(return_value=another))
     replies.failure = OSError("the log was cut")
     ledger.ask(GRANT)
-    assert replies.is_closed
+    assert replies.closed.wait(10)
     assert len(another.sent) == 1
 
 
@@ -131,8 +131,7 @@ def test_a_broker_that_is_not_reached_is_waited_for_no_longer_than_asked(
 def test_what_is_connected_too_late_is_closed(
     replies: Replies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    goes_on, closed = Event(), Event()
-    replies.close = closed.set
+    goes_on = Event()
 
     def connect(_: KafkaSettings) -> Replies:
         goes_on.wait(10)
@@ -144,7 +143,7 @@ def test_what_is_connected_too_late_is_closed(
         client.connect(timeout_s=0.05)
     client.close()
     goes_on.set()
-    assert closed.wait(10)
+    assert replies.closed.wait(10)
 
 
 def test_who_cannot_hear_answers_is_told_and_tries_again(
