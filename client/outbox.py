@@ -138,10 +138,14 @@ class Outbox:
         return len(letters)
 
     def flush(self, timeout_s: float = math.inf) -> int:
-        """Wait until all is acknowledged and told, or the time is up; how many are not."""
+        """Wait until all is acknowledged and told, or the time is up; how many are not.
+
+        From within `on_delivery` it never waits. Raises OutboxFailed.
+        """
         with self._changed:
             self._changed.wait_for(
-                lambda: not self._unacknowledged or self._failure is not None, _finite(timeout_s)
+                lambda: not self._unacknowledged or self._failure is not None,
+                self._allowed(timeout_s),
             )
             self._raise_failure()
             return self._unacknowledged
@@ -162,7 +166,7 @@ class Outbox:
             self._is_closing = True
             self._changed.notify_all()
             self._changed.wait_for(
-                lambda: not self._taken or self._failure is not None, _finite(timeout_s)
+                lambda: not self._taken or self._failure is not None, self._allowed(timeout_s)
             )
         # Whoever writes at this moment is let finish; who comes later finds it over.
         with self._writing:
@@ -188,12 +192,10 @@ class Outbox:
     def _make_room(self, count: int) -> None:
         if count > self._waiting_max:
             raise OutboxFull(f"{count} events at once, and at most {self._waiting_max} may wait")
-        # The thread that tells what was delivered is the one that makes room.
-        wait_s = 0.0 if current_thread() is self._thread else self._full_wait_s
         with self._changed:
             has_room = self._changed.wait_for(
                 lambda: self._is_ended() or self._taken + count <= self._waiting_max,
-                _finite(wait_s),
+                self._allowed(self._full_wait_s),
             )
             self._raise_failure()
             if self._is_closing:
@@ -201,9 +203,16 @@ class Outbox:
             if not has_room:
                 raise OutboxFull(
                     f"{self._taken} events wait, at most {self._waiting_max} may, and there was no"
-                    f" room for {count} more within {wait_s:g} s"
+                    f" room for {count} more within {self._full_wait_s:g} s"
                 )
             self._taken += count
+
+    def _allowed(self, wait_s: float) -> float | None:
+        """As the library wants it, where None waits for ever."""
+        # Only the thread that tells what was delivered could end its own wait.
+        if current_thread() is self._thread:
+            return 0.0
+        return None if wait_s == math.inf else wait_s
 
     def _is_ended(self) -> bool:
         return self._is_closing or self._failure is not None
@@ -324,8 +333,3 @@ class Outbox:
         finally:
             if self._spool is not None:
                 self._spool.close()
-
-
-def _finite(timeout_s: float) -> float | None:
-    """As the library wants it: None waits for ever."""
-    return None if timeout_s == math.inf else timeout_s

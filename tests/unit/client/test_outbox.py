@@ -2,7 +2,8 @@
 
 import errno
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from client.errors import (
     SpoolUnwritable,
 )
 from client.outbox import Delivery, Outbox
-from client.spool import Spool
+from client.spool import Entry, Spool
 from eventlog.producer import Publication
 from tests.unit.client.usage import CHAT, CRAWL, call, calls
 
@@ -222,6 +223,7 @@ def test_who_is_told_may_put_but_never_waits_for_room_that_only_it_makes(world: 
 
     def put_again(_: Delivery) -> None:
         try:
+            assert box.flush() == 1
             box.put([call("e-2")])
         except OutboxFull as full:
             refused.append(full)
@@ -257,6 +259,31 @@ def test_many_threads_put_and_each_tenant_keeps_its_order(world: World) -> None:
     for tenant in tenants:
         own = [one for one in world.broker.ids if one.startswith(f"{tenant}-")]
         assert own == [f"{tenant}-{number}" for number in range(40)]
+
+
+def test_what_threads_put_during_a_sync_shares_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = world.open(spool=True)
+    append, appended, goes_on = Spool.append, list[int](), threading.Event()
+
+    def slow(spool: Spool, entries: Sequence[Entry]) -> None:
+        appended.append(len(entries))
+        goes_on.wait(PATIENCE_S)
+        append(spool, entries)
+
+    monkeypatch.setattr(Spool, "append", slow)
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(box.put, [call("e-0")])
+        while not appended:
+            time.sleep(0.001)
+        others = [pool.submit(box.put, [call(f"e-{number}")]) for number in range(1, 6)]
+        while len(box.__dict__["_batch"].letters) < 5:
+            time.sleep(0.001)
+        goes_on.set()
+        assert [one.result(PATIENCE_S) for one in (first, *others)] == [1] * 6
+    assert appended == [1, 5]
+    assert box.flush(PATIENCE_S) == 0
 
 
 # ── The end ──
