@@ -7,6 +7,7 @@ from pathlib import Path
 
 from devstack.jars import ensure_jars, locked_jars
 from devstack.java import find_java
+from devstack.stack import silent
 
 LOCK = Path(__file__).with_name("java-jars.lock")
 COMPILER = "ecj-"
@@ -34,7 +35,7 @@ shift
 
 def with_java(folder: Path, environment: dict[str, str]) -> dict[str, str]:
     """The environment in which `java Program.java` works, its jars on the class path."""
-    jars = [*ensure_jars(str), *ensure_jars(str, locked_jars(LOCK))]
+    jars = [*ensure_jars(silent), *ensure_jars(silent, locked_jars(LOCK))]
     [compiler] = [jar for jar in jars if jar.name.startswith(COMPILER)]
     on_path = [jar for jar in jars if jar.name.startswith(NEEDED)]
     launcher = folder / "java"
