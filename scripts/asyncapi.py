@@ -161,7 +161,7 @@ def _operation_name(topic: Topic) -> str:
 
 def _operation(topic: Topic) -> Node:
     action = "receive" if topic in RECEIVED else "send"
-    operation = {
+    operation: Node = {
         "action": action,
         "channel": {"$ref": f"#/channels/{topic.name}"},
         "messages": [{"$ref": f"#/channels/{topic.name}/messages/{topic.name}"}],

@@ -121,7 +121,11 @@ def test_a_broker_that_is_not_reached_is_waited_for_no_longer_than_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     connecting = Event()
-    monkeypatch.setattr("client.ledger_client.ReplyRouter", lambda _: connecting.wait(10))
+
+    def connect(_: KafkaSettings) -> None:
+        connecting.wait(10)
+
+    monkeypatch.setattr("client.ledger_client.ReplyRouter", connect)
     client = LedgerClient(KafkaSettings("unused:1"))
     with pytest.raises(NoAnswer):
         client.ask(GRANT, timeout_s=0.05)
