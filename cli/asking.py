@@ -83,7 +83,7 @@ class Asking(NamedTuple):
 
         not_after_ms = now_ms() + round(self.timeout_s * 1000) if expires else None
         kafka = quiet_kafka(settings.load())
-        with LedgerClient(kafka) as client, patience("Waiting for the ledger's answer …"):
+        with LedgerClient(kafka, "ledger") as client, patience("Waiting for the ledger's answer …"):
             try:
                 return client.ask(command, timeout_s=self.timeout_s, not_after_ms=not_after_ms)
             except (NoAnswer, Undelivered):

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import click
 
+from eventlog.records import SOURCE_LENGTH_MAX, is_source
 from ledger.commands import AMOUNT_MICROS_MAX, EVENT_ID_LENGTH_MAX
 from ledger.money import NotAnAmount, format_usd, parse_usd
 from ledger.rates import MS_PER_HOUR
@@ -157,6 +158,19 @@ class _Duration(_Typed[int]):
         return ms
 
 
+class _Source(_Typed[str]):
+    """Who publishes, as records name it."""
+
+    name = "source"
+
+    def read(self, text: str) -> str:
+        if not is_source(text):
+            raise ValueError(
+                f"{text!r} names no source: 1 to {SOURCE_LENGTH_MAX} printable ASCII characters."
+            )
+        return text
+
+
 class _Moment(_Typed[int]):
     """`now`, or a date and time of ISO 8601, UTC unless it says otherwise, as UTC milliseconds."""
 
@@ -197,6 +211,7 @@ COUNT: Final = _Count()
 SECONDS: Final = _Seconds()
 DURATION: Final = _Duration()
 MOMENT: Final = _Moment()
+SOURCE_NAME: Final = _Source()
 HOUR: Final = _Hour()
 
 json_option: Final = click.option(

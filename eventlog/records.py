@@ -24,6 +24,17 @@ class InputRecord(Protocol):
     def timestamp(self) -> tuple[int, int]: ...
 
 
+SOURCE: Final = "source"
+"""The header of an input that names the service, and so the team, that published it."""
+
+SOURCE_LENGTH_MAX: Final = 64
+
+
+def is_source(text: str) -> bool:
+    """Whether the text can name a publisher: 1 to 64 printable ASCII characters."""
+    return 0 < len(text) <= SOURCE_LENGTH_MAX and text.isascii() and text.isprintable()
+
+
 NO_HEADERS: Final[Headers] = []
 
 
