@@ -16,7 +16,7 @@ from ledger.events import (
 from ledger.rates import PricedLine, PublishedCard, RateLine
 from ledger.refusals import Refusal
 from ledger.usage import Activity, CallOutcome, CallUsage, Channel, ChatUsage, CrawlUsage, Tier
-from schemas.codec import DeadLetter, Header
+from schemas.codec import DeadLetter, Header, Resolution, ResolutionKind
 
 PREV: Final = bytes(range(32))
 """The hash of the value before it, in every example of `wallet.events`."""
@@ -463,6 +463,32 @@ EXAMPLES: Final[dict[str, dict[str, object]]] = {
             key=None,
             value=None,
             headers=(),
+        ),
+    },
+    "ledger.resolutions": {
+        "Resolution": Resolution(
+            letter_partition=3,
+            letter_offset=2**40,
+            source_topic="usage.calls",
+            source_partition=3,
+            source_offset=17,
+            kind=ResolutionKind.RESENT,
+            target_partition=1,
+            is_again=True,
+            actor="operator:ann",
+            reason="the partitioner is mended",
+        ),
+        "Resolution dropped": Resolution(
+            letter_partition=0,
+            letter_offset=0,
+            source_topic="wallet.commands",
+            source_partition=0,
+            source_offset=0,
+            kind=ResolutionKind.DROPPED,
+            target_partition=None,
+            is_again=False,
+            actor="operator:bea",
+            reason="a test",
         ),
     },
 }
