@@ -3,6 +3,7 @@
 A consumed message is used as it is, through `InputRecord`; tests use a plain object.
 """
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -22,6 +23,19 @@ class InputRecord(Protocol):
     def value(self) -> bytes | None: ...
     def headers(self) -> Headers | None: ...
     def timestamp(self) -> tuple[int, int]: ...
+
+
+SOURCE: Final = "source"
+"""The header by which whoever sends usage names itself."""
+NO_SOURCE: Final = "-"
+SOURCE_LENGTH_MAX: Final = 64
+
+
+def source_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """Who sent a record: 1 to 64 printable ASCII characters; `-` if it says nothing like that."""
+    value = next((value for name, value in headers if name == SOURCE), None) or b""
+    is_name = 0 < len(value) <= SOURCE_LENGTH_MAX and all(32 <= byte < 127 for byte in value)
+    return value.decode("ascii") if is_name else NO_SOURCE
 
 
 NO_HEADERS: Final[Headers] = []
