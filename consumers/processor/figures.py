@@ -7,12 +7,14 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from eventlog.logic import Observer
-from ledger.batch import SetAside
 from ledger.events import Event, HoldRefused, InputRefused, SpendRefused
 from service.health import Health
 from service.metrics import LATENCY_BUCKETS_S
 
 SERVING: Final = "partitions"
+SOURCES_MAX: Final = 50
+"""So many senders have figures of their own: a stranger's names must not fill memory and page."""
+OTHER_SOURCES: Final = "other"
 REFUSED: Final = frozenset((HoldRefused, InputRefused, SpendRefused))
 
 _INPUTS: Final = Counter("ledger_inputs_total", "Inputs decided.", ["partition"])
@@ -32,8 +34,28 @@ _TAKE_OVER_S: Final = Histogram(
 )
 _EVENTS: Final = Counter("ledger_events_total", "Events decided, by kind.", ["kind"])
 _REFUSALS: Final = Counter("ledger_refusals_total", "Refused inputs, by reason.", ["reason"])
-_DEAD_LETTERS: Final = Counter("ledger_dead_letters_total", "Inputs set aside.", ["code"])
+_DEAD_LETTERS: Final = Counter(
+    "ledger_dead_letters_total", "Inputs set aside, by who sent them and why.", ["source", "code"]
+)
 _REPEATS: Final = Counter("ledger_repeats_total", "Inputs that were decided before.")
+
+
+class Sources:
+    """The senders that have figures of their own: the first ones that had a dead letter."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def label(self, source: str) -> str:
+        """The sender's name, or the one that all further senders share."""
+        if source not in self._known:
+            if len(self._known) >= SOURCES_MAX:
+                return OTHER_SOURCES
+            self._known.add(source)
+        return source
+
+
+_SOURCES: Final = Sources()
 
 
 class Tallies:
@@ -53,14 +75,17 @@ class Tallies:
                 if isinstance(event, HoldRefused | InputRefused | SpendRefused)
             )
 
-    def count(self, dead_letters: Iterable[SetAside], repeats: int) -> None:
-        """Add what was noted, and what led to no event, to the figures."""
+    def count(self, dead_letters: Iterable[tuple[str, str]], repeats: int) -> None:
+        """Add what was noted, and what led to no event, to the figures.
+
+        A dead letter counts by its source and its code.
+        """
         for kind, number in self._kinds.items():
             _EVENTS.labels(kind.__name__).inc(number)
         for refusal, number in self._refusals.items():
             _REFUSALS.labels(refusal).inc(number)
-        for why in dead_letters:
-            _DEAD_LETTERS.labels(why.code).inc()
+        for source, code in dead_letters:
+            _DEAD_LETTERS.labels(_SOURCES.label(source), code).inc()
         _REPEATS.inc(repeats)
 
 

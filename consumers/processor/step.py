@@ -149,13 +149,16 @@ class PartitionProcessor:
         outputs += self._dead_letters(deciding, inputs)
         [footer_value], _ = self._chains.link([footer], heads, {})
         outputs.append(Output(EVENTS, None, footer_value, NO_HEADERS))
-        tallies, dead_letters, repeats = writing.tallies, deciding.dead_letters, deciding.repeats
+        tallies, repeats = writing.tallies, deciding.repeats
+        aside = [
+            (self._reader.source(inputs[why.index]), why.code) for why in deciding.dead_letters
+        ]
 
         def merge() -> None:
             overlay.merge()
             self._chains.advance(heads)
             self._positions = positions
-            tallies.count(dead_letters, repeats)
+            tallies.count(aside, repeats)
 
         return StepResult(outputs, positions, deciding.consumed, merge)
 
