@@ -10,6 +10,7 @@ from cli.approvals import approval
 from cli.books import journal, trial_balance
 from cli.command import Group, list_commands
 from cli.demo import demo
+from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.holds import hold
 from cli.migrate import migrate
@@ -36,7 +37,7 @@ SECTIONS: Final = {
     "Set up and check": (topics, schemas, migrate, verify, rebuild),
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
     "Prices": (rates,),
-    "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
+    "Operators": (review, approval, dlq, write_off, undo, freeze, unfreeze, close, reopen),
     "What the ledger knows": (balance, history, usage, month, notices, journal, trial_balance),
     "Upstream's part": (publish, traffic),
 }

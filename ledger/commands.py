@@ -171,8 +171,12 @@ class SetLowBalanceLine(Command, frozen=True, kw_only=True):
     line_micros: int | None
 
 
-class AdoptCard(Command, frozen=True, kw_only=True):
-    """A published version of a rate card. No tenant; one to each partition."""
+class PartitionCommand(Command, frozen=True, kw_only=True):
+    """Asked of a partition as a whole: no tenant, no key, one record to each that is meant."""
+
+
+class AdoptCard(PartitionCommand, frozen=True, kw_only=True):
+    """A published version of a rate card."""
 
     card_id: str
     card_version: int
@@ -180,8 +184,8 @@ class AdoptCard(Command, frozen=True, kw_only=True):
     lines: tuple[RateLine, ...]
 
 
-class Tick(Command, frozen=True, kw_only=True):
-    """Move logical time; what has come due is decided. No tenant; one to each partition."""
+class Tick(PartitionCommand, frozen=True, kw_only=True):
+    """Move logical time; what has come due is decided."""
 
 
 def fault_in_command(command: Command) -> str | None:
@@ -190,7 +194,7 @@ def fault_in_command(command: Command) -> str | None:
         return "command_id and actor must be 1 to 64 printable characters"
     if len(command.reason) > REASON_LENGTH_MAX or not command.reason.isprintable():
         return f"reason must be at most {REASON_LENGTH_MAX} printable characters"
-    if isinstance(command, Tick | AdoptCard):
+    if isinstance(command, PartitionCommand):
         if command.tenant_id != "":
             return "what is for a whole partition has no tenant_id"
     elif not is_id(command.tenant_id):

@@ -58,6 +58,7 @@ CHANGING: Final = {
     r"in \d+\.\d s": "in <seconds>",
     r"(offset|/\d+ @) \d+": r"\1 <offset>",
     r"/\d+ @": "/<partition> @",
+    r"^(Dead letter +)?\d+:\d+": r"\1<position>",
 }
 """What differs from one time to the next, as patterns."""
 
