@@ -152,6 +152,15 @@ class _Count(_Typed[int]):
         return int(text)
 
 
+class _Partition(_Typed[int]):
+    name = "partition"
+
+    def read(self, text: str) -> int:
+        if re.fullmatch(r"\d{1,4}", text, re.ASCII) is None:
+            raise ValueError(f"{text!r} is not a partition, a number from 0 on.")
+        return int(text)
+
+
 class _Seconds(_Typed[float]):
     name = "seconds"
 
@@ -217,6 +226,7 @@ DOLLARS_UP_OR_DOWN: Final = _Dollars(-AMOUNT_MICROS_MAX)
 TIER: Final = _Word(Tier)
 ACTIVITY: Final = _Word(Activity)
 COUNT: Final = _Count()
+PARTITION: Final = _Partition()
 SECONDS: Final = _Seconds()
 DURATION: Final = _Duration()
 MOMENT: Final = _Moment()

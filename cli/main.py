@@ -13,6 +13,7 @@ from cli.demo import demo
 from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.holds import hold
+from cli.intake import intake
 from cli.migrate import migrate
 from cli.money import adjust, grant, terms, top_up
 from cli.noticing import budget, low_balance, notices
@@ -33,7 +34,7 @@ from cli.verify import verify
 
 SECTIONS: Final = {
     "Everything on this machine": (up, demo, doctor),
-    "Services": (run,),
+    "Services": (run, intake),
     "Set up and check": (topics, schemas, migrate, verify, rebuild),
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
     "Prices": (rates,),

@@ -12,7 +12,7 @@ from eventlog.records import Headers
 from eventlog.replies import ReplyRouter
 from eventlog.settings import KafkaSettings
 from eventlog.topics import USAGE_CALLS, USAGE_CHAT, USAGE_CRAWLS
-from ledger.commands import Command, Reply, fault_in_command
+from ledger.commands import Command, PartitionCommand, Reply, fault_in_command
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage, fault_in_usage
 from schemas import codec
 
@@ -64,6 +64,18 @@ class LedgerClient:
         value = codec.asked.encode(command)
         key = command.tenant_id.encode()
         return codec.replies.decode(self._listening().ask(key, value, timeout_s, headers))
+
+    def ask_partition(
+        self, partition: int, command: PartitionCommand, timeout_s: float = 10.0
+    ) -> Reply:
+        """Ask a partition as a whole, as operators do. Raises the same."""
+        fault = fault_in_command(command)
+        if fault is not None:
+            raise OutsideContract(fault)
+        headers: Headers = [(ASKED_AT, _decimal(round(time.time() * 1000)))]
+        value = codec.asked.encode(command)
+        answer = self._listening().ask(None, value, timeout_s, headers, partition)
+        return codec.replies.decode(answer)
 
     def close(self) -> None:
         """Stop listening for answers."""

@@ -34,8 +34,11 @@ class ExclusiveWriter:
         self._kafka = kafka
         self._topic = topic
         self._partition = partition
+        self._fatal: KafkaError | None = None
         identity = kafka.transactional_id(topic, partition)
-        self._producer = Producer(transactional_producer(kafka, identity))
+        self._producer = Producer(
+            {**transactional_producer(kafka, identity), "error_cb": self._note_error}
+        )
         self._fence()
         self._await_stable()
 
@@ -76,8 +79,9 @@ class ExclusiveWriter:
             left = self._producer.flush(END_TIMEOUT_S)
         except (BufferError, KafkaException) as error:
             raise self._overtaken(str(error)) from error
-        if failures or left:
-            raise self._overtaken(failures[0].str() if failures else "no acknowledgement in time")
+        failure = self._fatal or next(iter(failures), None)
+        if failure is not None or left:
+            raise self._overtaken(failure.str() if failure else "no acknowledgement in time")
 
     def commit(self) -> None:
         """End the transaction that was prepared. Raises Unconfirmed."""
@@ -96,6 +100,11 @@ class ExclusiveWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._producer.purge()
+
+    def _note_error(self, error: KafkaError) -> None:
+        """Told while records are flushed; without this, the library raises amid its callbacks."""
+        if error.fatal():
+            self._fatal = error
 
     def _overtaken(self, why: str) -> Overtaken:
         """End with nothing written: no commit was asked for, so none can happen."""

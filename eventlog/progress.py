@@ -40,6 +40,11 @@ class Progress:
         self._asked_end, self._asked_at_ms = end, command_ms
 
     @property
+    def known_end(self) -> int:
+        """What the topic held at least, when last asked."""
+        return max(self.decided, self._asked_end)
+
+    @property
     def read_to_ms(self) -> int:
         """All usage appended up to this time is decided; 0 if nothing is known."""
         if self._position >= self._asked_end >= 0:

@@ -184,6 +184,14 @@ class AdoptCard(PartitionCommand, frozen=True, kw_only=True):
     lines: tuple[RateLine, ...]
 
 
+class PauseIntake(PartitionCommand, frozen=True, kw_only=True):
+    """Decide no more usage of the partition until its intake is resumed; commands go on."""
+
+
+class ResumeIntake(PartitionCommand, frozen=True, kw_only=True):
+    """Decide usage of the partition again."""
+
+
 class Tick(PartitionCommand, frozen=True, kw_only=True):
     """Move logical time; what has come due is decided."""
 
@@ -246,7 +254,7 @@ def fault_in_command(command: Command) -> str | None:
             ) or _fault_in_line("limit_micros", command.limit_micros)
         case SetLowBalanceLine():
             return _fault_in_line("line_micros", command.line_micros)
-        case Tick():
+        case PauseIntake() | ResumeIntake() | Tick():
             return None
         case AdoptCard():
             version = command.card_id, command.card_version, command.effective_from_ms
@@ -275,6 +283,8 @@ def _needs_reason(command: Command) -> bool:
             | ReopenWallet()
             | AssignCard()
             | AdoptCard()
+            | PauseIntake()
+            | ResumeIntake()
         ):
             return True
         case OpenProject():

@@ -43,6 +43,7 @@ PLAYED: Final = (
     "docs/how-to/decide-what-waits.md",
     "docs/how-to/make-traffic.md",
     "docs/how-to/rebuild-the-read-models.md",
+    "docs/how-to/pause-the-intake.md",
 )
 """The guides that need a stack and nothing else; each begins where the one before it ended."""
 

@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -29,6 +30,9 @@ _ABORTS: Final = Counter("ledger_batches_aborted_total", "Batches dropped and de
 _LAG: Final = Gauge("ledger_input_lag", "Offsets not decided yet.", ["topic", "partition"])
 _SERVED: Final = Gauge("ledger_partitions_served", "Partitions this process serves.")
 _REFUSED: Final = Gauge("ledger_partitions_refused", "Assigned here, and not safe to serve.")
+_INTAKE_PAUSED: Final = Gauge(
+    "ledger_intake_paused", "1 while usage of a partition waits for an operator.", ["partition"]
+)
 _TAKE_OVER_S: Final = Histogram(
     "ledger_take_over_seconds", "From assignment to serving.", buckets=LATENCY_BUCKETS_S
 )
@@ -116,7 +120,13 @@ class ProcessorFigures(Observer):
         self._refused.discard(partition)
         self._tell()
 
+    def intake(self, partition: int, is_paused: bool) -> None:  # noqa: FBT001
+        _INTAKE_PAUSED.labels(partition).set(is_paused)
+
     def released(self, partition: int) -> None:
+        with suppress(KeyError):
+            # Who serves it now tells.
+            _INTAKE_PAUSED.remove(partition)
         self._taking.discard(partition)
         self._served.discard(partition)
         self._refused.discard(partition)

@@ -94,6 +94,11 @@ class PartitionProcessor:
         """Whether an input's consequences did not all fit; a step without inputs goes on."""
         return self._state.is_amid
 
+    @property
+    def is_intake_paused(self) -> bool:
+        """Whether no usage is decided until an operator resumes the intake."""
+        return self._state.intake_pause is not None
+
     def restore(self, events: Iterator[InputRecord]) -> dict[str, Position]:
         """Replay the partition's log; the last footer's positions by logical topic, {} if empty.
 
@@ -205,6 +210,7 @@ class PartitionProcessor:
             batch_hash=batch_hash(hashes),
             code_version=self._code_version,
             configuration_version=self._configuration_version,
+            intake_pause=overlay.intake_pause,
         )
 
     def _replies(self, deciding: Deciding, inputs: Sequence[InputRecord]) -> list[Output]:

@@ -62,3 +62,12 @@ def test_records_behind_an_end_do_not_undo_it() -> None:
     progress.arrive(9)
     progress.decide(3, append_ms=100)
     assert progress.read_to_ms == 200
+
+
+def test_the_end_that_is_known_is_the_one_that_was_asked_until_more_is_decided() -> None:
+    progress = Progress(5)
+    assert progress.known_end == 5
+    progress.ask_end(9, command_ms=200)
+    assert progress.known_end == 9
+    progress.decide(12, append_ms=300)
+    assert progress.known_end == 12

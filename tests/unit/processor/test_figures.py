@@ -83,3 +83,19 @@ def test_a_strangers_names_do_not_fill_the_page() -> None:
 def dead_letters(source: str) -> float:
     labels = {"source": source, "code": "malformed"}
     return REGISTRY.get_sample_value("ledger_dead_letters_total", labels) or 0
+
+
+def test_a_paused_intake_is_told_as_long_as_the_partition_is_served_here(health: Health) -> None:
+    figures = ProcessorFigures(health)
+    figures.intake(7, is_paused=True)
+    seen = [intake_paused("7")]
+    figures.intake(7, is_paused=False)
+    seen.append(intake_paused("7"))
+    figures.released(7)
+    seen.append(intake_paused("7"))
+    figures.released(7)
+    assert seen == [1, 0, None]
+
+
+def intake_paused(partition: str) -> float | None:
+    return REGISTRY.get_sample_value("ledger_intake_paused", {"partition": partition})

@@ -11,6 +11,7 @@ from ledger.events import (
     Draw,
     HoldMeans,
     InputPosition,
+    IntakePause,
     ProjectMode,
 )
 from ledger.rates import PricedLine, PublishedCard, RateLine
@@ -175,6 +176,12 @@ _COMMANDS: Final[dict[str, ask.Command]] = {
         lines=_CARD_LINES,
     ),
     "Tick": ask.Tick(command_id="tick-1", tenant_id="", actor="service:ticker"),
+    "PauseIntake": ask.PauseIntake(
+        command_id="command-1", tenant_id="", actor="operator:ann", reason="why"
+    ),
+    "ResumeIntake": ask.ResumeIntake(
+        command_id="command-2", tenant_id="", actor="operator:ann", reason="why"
+    ),
 }
 
 _ENVELOPE: Final = (
@@ -391,6 +398,23 @@ _EVENTS: Final[dict[str, done.Event]] = {
         batch_hash=PREV,
         code_version="0.1.0",
         configuration_version="c0ffee",
+    ),
+    "IntakePaused": done.IntakePaused(*_PARTITION_ENVELOPE, "why"),
+    "IntakeResumed": done.IntakeResumed(*_PARTITION_ENVELOPE, "why"),
+    "BatchCommitted while paused": done.BatchCommitted(
+        *_PARTITION_ENVELOPE,
+        positions=(),
+        partitions=12,
+        usage_read_to_ms=0,
+        events=0,
+        dead_letters=0,
+        repeats=0,
+        ticks=1,
+        draining=None,
+        batch_hash=bytes(32),
+        code_version="0.1.0",
+        configuration_version="c0ffee",
+        intake_pause=IntakePause(_OTHER_EVENT, _NOON_MS, "operator:ann", "why"),
     ),
     "BatchCommitted in a tick": done.BatchCommitted(
         *_PARTITION_ENVELOPE,
