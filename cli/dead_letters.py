@@ -5,7 +5,7 @@ the letter's own number.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from cli.command import Position
 from cli.errors import Refused
@@ -14,7 +14,7 @@ from eventlog.admin import Admin
 from eventlog.reader import read_to_end
 from eventlog.records import InputRecord, source_of
 from eventlog.settings import KafkaSettings
-from eventlog.topics import LEDGER_DLQ, LEDGER_RESOLUTIONS
+from eventlog.topics import DAY_MS, LEDGER_DLQ, LEDGER_RESOLUTIONS
 from ledger.usage import Word
 from schemas.codec import DeadLetter, Resolution, dead_letters, resolutions
 
@@ -63,8 +63,6 @@ class Wanted(NamedTuple):
         )
 
 
-NOWHERE: Final = (0, 0)
-
 Identity = tuple[int, int, str, int, int]
 
 
@@ -112,29 +110,42 @@ def letters_at(
     asked = sorted(set(positions))
     numbers = {position.partition for position in asked}
     spans = _spans(kafka, numbers & set(range(partitions)))
-    return [_letter_at(kafka, at, spans.get(at.partition, NOWHERE)) for at in asked]
+    found = {
+        letter.position: letter
+        for number, span in spans.items()
+        for letter in _letters_of(
+            kafka, number, {at.offset for at in asked if at[0] == number}, span
+        )
+    }
+    missing = next((position for position in asked if position not in found), None)
+    if missing is not None:
+        raise Refused(
+            f"No dead letter stands at {missing}; `ledger dlq list` shows those that are kept, for"
+            f" {LEDGER_DLQ.retention_ms // DAY_MS} days."
+        )
+    return list(found.values())
 
 
-def _spans(kafka: KafkaSettings, partitions: Iterable[int]) -> Mapping[int, tuple[int, int]]:
+def _spans(kafka: KafkaSettings, partitions: Iterable[int]) -> Mapping[int, range]:
+    """The offsets that partitions still hold."""
     admin = Admin(kafka)
-    places = [(kafka.topic(LEDGER_DLQ.name), number) for number in partitions]
+    places = [(kafka.topic(LEDGER_DLQ.name), number) for number in sorted(partitions)]
     starts, ends = admin.starts(places), admin.committed_ends(places)
-    return {number: (starts[name, number], ends[name, number]) for name, number in places}
+    return {number: range(starts[name, number], ends[name, number]) for name, number in places}
 
 
-def _letter_at(kafka: KafkaSettings, position: Position, span: tuple[int, int]) -> Letter:
-    start, end = span
-    if start <= position.offset < end:
-        at = read_to_end(kafka, LEDGER_DLQ.name, position.partition, position.offset)
-        found = next(at, None)
-        # The ends of transactions take offsets, too.
-        if found is not None and found.offset() == position.offset:
-            return _letter(found)
-    days = LEDGER_DLQ.retention_ms // (24 * 60 * 60_000)
-    raise Refused(
-        f"No dead letter stands at {position}; `ledger dlq list` shows those that are kept, for"
-        f" {days} days."
-    )
+def _letters_of(
+    kafka: KafkaSettings, partition: int, offsets: set[int], span: range
+) -> Iterator[Letter]:
+    """Those of a partition, read in one go; the ends of transactions take offsets, too."""
+    inside = sorted(offset for offset in offsets if offset in span)
+    if not inside:
+        return
+    for record in read_to_end(kafka, LEDGER_DLQ.name, partition, inside[0]):
+        if record.offset() in offsets:
+            yield _letter(record)
+        if record.offset() >= inside[-1]:
+            return
 
 
 def _letter(record: InputRecord) -> Letter:

@@ -83,6 +83,8 @@ def target_of(letter: Letter, partitions: int, *, key_from_value: bool) -> Publi
     Raises CannotResend.
     """
     source = letter.input
+    if source.source_topic not in INPUT_TOPICS:
+        raise CannotResend(f"this program does not know the topic {source.source_topic}")
     if source.value is None:
         raise CannotResend("it has no value, and would be set aside again")
     try:
