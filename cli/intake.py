@@ -81,6 +81,7 @@ def resume(asking: Asking, partition: int) -> None:
 
 def intakes(kafka: "KafkaSettings", partitions: int) -> Iterator[dict[str, Any]]:
     """Of each partition what the last footer says, and what its usage topics hold beyond it."""
+    from cli.waiting import inputs_between
     from eventlog.admin import Admin
     from eventlog.reader import last_record
     from eventlog.topics import USAGE, WALLET_EVENTS
@@ -101,7 +102,8 @@ def intakes(kafka: "KafkaSettings", partitions: int) -> Iterator[dict[str, Any]]
         waiting = 0
         for topic in USAGE:
             place = kafka.topic(topic.name), number
-            waiting += max(0, ends[place] - positions.get(topic.name, starts[place]))
+            start = positions.get(topic.name, starts[place])
+            waiting += inputs_between(kafka, place, start, ends[place])
         yield {
             "partition": number,
             "intake": "open" if paused is None else "paused",

@@ -36,17 +36,14 @@ def _input_ends(kafka: KafkaSettings, admin: Admin, partitions: int) -> dict[Pla
 def _undecided(kafka: KafkaSettings, admin: Admin, ends: dict[Place, int]) -> int:
     """How many inputs before these ends the processors have not decided."""
     decided = admin.starts(ends) | _committed(admin, kafka.group(APP), list(ends))
-    gaps = {place: max(0, end - decided[place]) for place, end in ends.items()}
-    return sum(
-        _inputs_from(kafka, place, decided[place], end)
-        if 0 < gaps[place] <= LOOKED_AT_MAX
-        else gaps[place]
-        for place, end in ends.items()
-    )
+    return sum(inputs_between(kafka, place, decided[place], end) for place, end in ends.items())
 
 
-def _inputs_from(kafka: KafkaSettings, place: Place, start: int, end: int) -> int:
-    """How many records stand between two offsets."""
+def inputs_between(kafka: KafkaSettings, place: Place, start: int, end: int) -> int:
+    """How many inputs stand between two offsets; where they are many, how many offsets."""
+    gap = max(0, end - start)
+    if not 0 < gap <= LOOKED_AT_MAX:
+        return gap
     name, partition = place
     found = read_to_end(kafka, name.removeprefix(kafka.topic("")), partition, start)
     return sum(record.offset() < end for record in found)

@@ -357,7 +357,7 @@ class Driver:
                 _, end = consumer.get_watermark_offsets(place, cached=True)
                 # Negative until the first answer to a fetch; old where nothing is fetched.
                 end = max(end, progress.known_end)
-                self._observer.lag(number, topic, end - progress.decided)
+                self._observer.lag(number, topic, end - progress.position)
 
     def _tell_error(self, error: KafkaError) -> None:
         """Log what the client mends by itself, as when the broker is away; not every attempt."""
