@@ -127,13 +127,13 @@ def test_the_next_owner_finds_it_paused_and_goes_on_where_it_was(kafka: KafkaSet
     publish(kafka, "b", "b", "c", partition=0)
     with member(kafka) as running:
         wait_for(lambda: len(running.notes.serving) == PARTITIONS, "all is served")
-        assert running.notes.paused == {0}
+        wait_for(lambda: running.notes.paused == {0}, "it is paused")
         publish(kafka, "command", topic=COMMANDS, partition=0)
         wait_for(lambda: running.notes.inputs == 1, "a command is decided")
         assert counted(kafka, 0) == ["a", "pause", "command"]
         publish(kafka, "resume", topic=COMMANDS, partition=0)
         wait_for(lambda: running.notes.inputs == 5, "what waited is decided")
-        assert running.notes.paused == set()
+        wait_for(lambda: running.notes.paused == set(), "it is open")
     assert counted(kafka, 0) == ["a", "pause", "command", "resume", "b", "b", "c"]
 
 

@@ -36,7 +36,7 @@ def test_usage_waits_through_restarts_and_is_charged_once_when_it_is_resumed(wor
     world.wait_until_decided()
     with LedgerClient(world.kafka) as client:
         assert client.ask_partition(PAUSED, PAUSE).refusal is None
-        assert paused_by_metrics(processor) == {PAUSED}
+        wait_for_metrics(world, processor, {PAUSED})
         # When usage comes for all of them
         records = work.more(CALLS)
         usage = [record for record in records if record.topic == USAGE_CALLS.name]
@@ -49,7 +49,7 @@ def test_usage_waits_through_restarts_and_is_charged_once_when_it_is_resumed(wor
         processor.kill()
         processor = world.start("processor")
         assert client.ask(hold("hold-again"), timeout_s=60).refusal is None
-        assert paused_by_metrics(processor) == {PAUSED}
+        wait_for_metrics(world, processor, {PAUSED})
         assert charged(world) == all_but_paused(usage)
         # Asked again, the pause gets its first answer
         assert client.ask_partition(PAUSED, PAUSE).refusal is None
@@ -57,7 +57,7 @@ def test_usage_waits_through_restarts_and_is_charged_once_when_it_is_resumed(wor
         assert client.ask_partition(PAUSED, RESUME).refusal is None
         world.wait_until_decided()
         assert charged(world) == len(usage)
-        assert paused_by_metrics(processor) == set()
+        wait_for_metrics(world, processor, set())
         assert shown(world) == ("open", None, 0)
         # And a late repeat of the pause does not stop it again
         client.ask_partition(PAUSED, PAUSE)
@@ -101,6 +101,11 @@ def shown(world: World) -> tuple[Any, ...]:
     """What `ledger intake list` says of the partition."""
     row = list(intakes(world.kafka, PARTITIONS))[PAUSED]
     return row["intake"], row["reason"], row["waiting_count"]
+
+
+def wait_for_metrics(world: World, processor: Service, paused: set[int]) -> None:
+    """A figure is told after the commit, and so after the answer."""
+    world.wait_for(lambda: paused_by_metrics(processor) == paused)
 
 
 def paused_by_metrics(processor: Service) -> set[int]:
