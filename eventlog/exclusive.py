@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self, cast
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaException, Producer
 
 from eventlog.admin import Admin, error_of
 from eventlog.errors import LogUnavailable, Overtaken, Unconfirmed
@@ -34,11 +34,8 @@ class ExclusiveWriter:
         self._kafka = kafka
         self._topic = topic
         self._partition = partition
-        self._fatal: KafkaError | None = None
         identity = kafka.transactional_id(topic, partition)
-        self._producer = Producer(
-            {**transactional_producer(kafka, identity), "error_cb": self._note_error}
-        )
+        self._producer = Producer(transactional_producer(kafka, identity))
         self._fence()
         self._await_stable()
 
@@ -58,30 +55,23 @@ class ExclusiveWriter:
         self.commit()
 
     def prepare(self, publications: Sequence[Publication]) -> None:
-        """Begin the transaction and see that the broker has the records. Raises Overtaken."""
-        failures: list[KafkaError] = []
-
-        def note(error: KafkaError | None, _: Message) -> None:
-            if error is not None:
-                failures.append(error)
-
+        """Begin the transaction and hand the records to the broker. Raises Overtaken."""
         try:
             self._producer.begin_transaction()
             for record in publications:
+                # Without a callback: the library raises a fatal error amid them, as one of its own.
                 self._producer.produce(
                     self._kafka.topic(record.topic),
                     record.value,
                     record.key,
                     record.partition,
-                    on_delivery=note,
                     headers=cast(LibraryHeaders | None, record.headers),
                 )
             left = self._producer.flush(END_TIMEOUT_S)
         except (BufferError, KafkaException) as error:
             raise self._overtaken(str(error)) from error
-        failure = self._fatal or next(iter(failures), None)
-        if failure is not None or left:
-            raise self._overtaken(failure.str() if failure else "no acknowledgement in time")
+        if left:
+            raise self._overtaken("no acknowledgement in time")
 
     def commit(self) -> None:
         """End the transaction that was prepared. Raises Unconfirmed."""
@@ -100,11 +90,6 @@ class ExclusiveWriter:
         traceback: TracebackType | None,
     ) -> None:
         self._producer.purge()
-
-    def _note_error(self, error: KafkaError) -> None:
-        """Told while records are flushed; without this, the library raises amid its callbacks."""
-        if error.fatal():
-            self._fatal = error
 
     def _overtaken(self, why: str) -> Overtaken:
         """End with nothing written: no commit was asked for, so none can happen."""
