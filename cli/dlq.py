@@ -324,8 +324,8 @@ def _telling(as_json: bool) -> "Generator[list[Answer]]":
         yield answers
     except Overtaken as error:
         raise Unavailable(
-            "Somebody else is at the dead letters of this partition; nothing was done with those"
-            f" not named above. Ask again. ({error})"
+            "Nothing was done with those not named above: somebody else seems to be at the dead"
+            f" letters of this partition. Ask again. ({error})"
         ) from error
     except Unconfirmed as error:
         raise Unavailable(
