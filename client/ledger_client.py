@@ -15,12 +15,12 @@ from client.outbox import WAITING_MAX, Delivery, Outbox
 from client.permission import Permission, Question, Unanswered, permission
 from client.spool import Spool
 from eventlog.errors import LogUnavailable, NoAnswer, Undelivered
-from eventlog.producer import Publisher
+from eventlog.producer import BY_KEY, Publisher
 from eventlog.records import SOURCE, Headers
 from eventlog.replies import ReplyRouter
 from eventlog.settings import KafkaSettings
 from eventlog.streaming import Stream
-from ledger.commands import Command, Reply
+from ledger.commands import Command, PartitionCommand, Reply
 from ledger.usage import AnyUsage
 from schemas import codec
 
@@ -81,17 +81,38 @@ class LedgerClient(Ledger):
         self, command: Command, timeout_s: float = ANSWER_S, not_after_ms: int | None = None
     ) -> Reply:
         check_command(command)
-        give_up_s = time.monotonic() + timeout_s
-        headers: Headers = [(ASKED_AT, _decimal(round(time.time() * 1000)))]
+        key = command.tenant_id.encode()
+        headers = self._headers()
         if not_after_ms is not None:
             headers.append((NOT_AFTER, _decimal(not_after_ms)))
+        return self._answered(key, command, timeout_s, headers)
+
+    def ask_partition(
+        self, partition: int, command: PartitionCommand, timeout_s: float = ANSWER_S
+    ) -> Reply:
+        """Ask a partition as a whole, as operators do. Raises the same."""
+        check_command(command)
+        return self._answered(None, command, timeout_s, self._headers(), partition)
+
+    def _headers(self) -> Headers:
+        headers: Headers = [(ASKED_AT, _decimal(round(time.time() * 1000)))]
         if self._source is not None:
             headers.append((SOURCE, self._source.encode()))
-        value = codec.asked.encode(command)
-        key = command.tenant_id.encode()
+        return headers
+
+    def _answered(
+        self,
+        key: bytes | None,
+        command: Command,
+        timeout_s: float,
+        headers: Headers,
+        partition: int = BY_KEY,
+    ) -> Reply:
+        give_up_s = time.monotonic() + timeout_s
         replies = self._listening(timeout_s)
         left_s = max(0.0, give_up_s - time.monotonic())
-        return codec.replies.decode(replies.ask(key, value, left_s, headers))
+        value = codec.asked.encode(command)
+        return codec.replies.decode(replies.ask(key, value, left_s, headers, partition))
 
     def close(self) -> None:
         with self._lock:

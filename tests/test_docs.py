@@ -46,6 +46,7 @@ PLAYED: Final = (
     "docs/how-to/rebuild-the-read-models.md",
     "docs/how-to/use-the-client.md",
     "docs/how-to/publish-from-java.md",
+    "docs/how-to/pause-the-intake.md",
 )
 """The guides that need a stack and nothing else; each begins where the one before it ended."""
 
@@ -61,6 +62,7 @@ CHANGING: Final = {
     r"in \d+\.\d s": "in <seconds>",
     r"(offset|/\d+ @) \d+": r"\1 <offset>",
     r"/\d+ @": "/<partition> @",
+    r"^(Dead letter +)?\d+:\d+": r"\1<position>",
 }
 """What differs from one time to the next, as patterns."""
 

@@ -32,7 +32,9 @@ class Replies:
         self.failure: Exception | None = None
         self.closed = Event()
 
-    def ask(self, key: bytes, value: bytes, timeout_s: float, headers: Headers) -> bytes:
+    def ask(
+        self, key: bytes, value: bytes, timeout_s: float, headers: Headers, partition: int
+    ) -> bytes:
         self.sent.append((key, value, headers))
         return codec.replies.encode(REFUSED)
 
