@@ -1,10 +1,7 @@
 """Every service restarted in turn, while holds are asked: no asker gets an error, none is lost."""
 
-import http.client
-import re
 import threading
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,7 +22,6 @@ ANSWER_S = 5.0
 ANSWER_S_MAX = 20.0
 """No answer may take longer, restart or not: a call's start waits for it."""
 BETWEEN_S = 0.01
-HTTP_PORT = re.compile(r"starting\b.*\bhttp_port=(\d+)")
 
 
 @dataclass(frozen=True)
@@ -96,8 +92,7 @@ def test_a_rolling_restart_is_not_felt_by_those_who_ask(world: World) -> None:
     work = Work(world.partitions)
     running = [world.start("processor") for _ in range(PROCESSORS)]
     projector, ticker = world.start("projector"), world.start("ticker")
-    for service in (*running, projector, ticker):
-        wait_ready(world, service)
+    world.wait_until_ready(*running, projector, ticker)
     world.publish(work.opening())
     world.wait_until_decided()
     with ExitStack() as ending:
@@ -129,28 +124,8 @@ def restarted(world: World, service: Service, name: str) -> Service:
     service.process.terminate()
     assert service.ended() == 0, service.log.read_text()
     following = world.start(name)
-    wait_ready(world, following)
+    world.wait_until_ready(following)
     return following
-
-
-def wait_ready(world: World, service: Service) -> None:
-    world.wait_for(lambda: is_ready(service.lines) or ended(service) is not None)
-    assert ended(service) is None, service.log.read_text()
-
-
-def is_ready(lines: Iterable[str]) -> bool:
-    """What the service answers at `/readyz`, on the port that its first line names."""
-    found = next(filter(None, map(HTTP_PORT.search, lines)), None)
-    if found is None:
-        return False
-    connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
 
 
 def ended(service: Service) -> int | None:
