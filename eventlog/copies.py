@@ -1,8 +1,8 @@
 """Whether every record has its copies: partitions without a leader, or with too few in sync."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from confluent_kafka import TopicPartitionInfo
+from confluent_kafka import Node, TopicPartitionInfo
 
 from eventlog.admin import Admin
 from eventlog.settings import KafkaSettings
@@ -35,13 +35,15 @@ def lacking(kafka: KafkaSettings, replication: int) -> list[Lack]:
         lack
         for name, found in described.items()
         for partition in found.partitions
-        if (lack := _of(name, partition, int(settings[name][MIN_IN_SYNC]), replication))
+        if (lack := lack_of(name, partition, int(settings[name][MIN_IN_SYNC]), replication))
     ]
 
 
-def _of(topic: str, at: TopicPartitionInfo, in_sync_min: int, wanted: int) -> Lack | None:
+def lack_of(topic: str, at: TopicPartitionInfo, in_sync_min: int, wanted: int) -> Lack | None:
+    """What a partition lacks most; None if nothing."""
     copies, in_sync = len(at.replicas), len(at.isr)
-    if at.leader is None or at.leader.id < 0:
+    leader = cast(Node | None, at.leader)
+    if leader is None or leader.id < 0:
         return Lack(topic, at.id, "no leader", is_shut=True)
     if in_sync < in_sync_min:
         what = f"{in_sync} of {copies} copies in sync, and {in_sync_min} are needed"

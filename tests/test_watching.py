@@ -69,7 +69,8 @@ class Query(NamedTuple):
 
 
 def read(path: Path) -> Any:
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    return YAML(typ="safe").load(text)  # pyright: ignore[reportUnknownMemberType]
 
 
 def alerts() -> list[Alert]:

@@ -35,7 +35,7 @@ _LAG: Final = Gauge("ledger_input_lag", "Offsets not decided yet.", ["topic", "p
 _SERVED: Final = Gauge("ledger_partitions_served", "Partitions this process serves.")
 _REFUSED: Final = Gauge("ledger_partitions_refused", "Assigned here, and not safe to serve.")
 _PAUSED: Final = Gauge(
-    "ledger_partitions_paused", "Partitions of which no more is fetched: too much waits."
+    "ledger_partitions_paused", "Partitions of which no more usage is fetched: enough waits."
 )
 _RESTORE_S: Final = Histogram(
     "ledger_restore_seconds",

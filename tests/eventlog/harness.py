@@ -102,6 +102,17 @@ class Notes(Observer):
         self.refusals: dict[int, str] = {}
         self.aborts: list[str] = []
         self.inputs = 0
+        self.restored_in_s: dict[int, float] = {}
+        self.pauses: list[str] = []
+
+    def restored(self, partition: int, seconds: float) -> None:
+        self.restored_in_s[partition] = seconds
+
+    def paused(self, partition: int) -> None:
+        self.pauses.append(f"paused {partition}")
+
+    def resumed(self, partition: int) -> None:
+        self.pauses.append(f"resumed {partition}")
 
     def took_over(self, partition: int, seconds: float) -> None:
         self.serving.add(partition)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventlog import served
+from eventlog import driver, served
 from eventlog.errors import StopProcess
 from eventlog.reader import read_to_end
 from eventlog.replies import ReplyRouter
@@ -35,6 +35,29 @@ def test_every_input_is_counted_once(kafka: KafkaSettings) -> None:
     for partition, values in enumerate(found):
         assert [v for v in values if v in set(usage)] == usage[partition::PARTITIONS]
         assert [v for v in values if v in set(commands)] == commands[partition::PARTITIONS]
+
+
+def test_a_partition_that_falls_behind_is_fetched_no_further_until_it_caught_up(
+    kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "PAUSE_ABOVE", 200)
+    monkeypatch.setattr(driver, "RESUME_BELOW", 100)
+    usage = [f"usage {number}" for number in range(3_000)]
+    publish(kafka, *usage, partition=0)
+    with member(kafka) as running:
+        wait_for(lambda: running.notes.inputs == 3_000, "all is counted")
+        pauses = list(running.notes.pauses)
+    assert pauses[:2] == ["paused 0", "resumed 0"]
+    assert pauses == ["paused 0", "resumed 0"] * (len(pauses) // 2)
+    assert counted(kafka, 0) == usage
+
+
+def test_restoring_is_told_before_serving(kafka: KafkaSettings) -> None:
+    with member(kafka) as running:
+        wait_for(lambda: len(running.notes.serving) == PARTITIONS, "all is served")
+        restored_in_s = dict(running.notes.restored_in_s)
+    assert restored_in_s.keys() == set(range(PARTITIONS))
+    assert min(restored_in_s.values()) > 0
 
 
 def test_a_command_is_answered(kafka: KafkaSettings) -> None:
