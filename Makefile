@@ -39,9 +39,11 @@ locked: venv ## the lock files fit pyproject.toml
 wheel: venv ## the wheel works elsewhere, with production's packages only
 	@sh scripts/check_wheel.sh
 
-alerts: ## the alert rules, by promtool (fetched once where it is not installed)
+alerts: venv ## alert rules and queries, by promtool (fetched once where it is not installed)
 	@sh scripts/promtool.sh check config ops/prometheus/prometheus.yml
 	@cd ops/prometheus && sh ../../scripts/promtool.sh test rules alerts_test.yml
+	@$(PY) -c 'from scripts import dashboard; print(dashboard.rules())' | \
+		sh scripts/promtool.sh check rules /dev/stdin
 
 lock: venv ## write the lock files anew
 	$(PY) scripts/lock.py

@@ -230,6 +230,15 @@ def dashboard() -> str:
     return json.dumps(made, indent=1) + "\n"
 
 
+def rules() -> str:
+    """Its queries as rules, so that promtool can say whether each is one."""
+    asked = [query for row in ROWS.values() for panel in row for query in panel.queries]
+    recorded = [
+        {"record": f"dashboard:query:{number}", "expr": query} for number, query in enumerate(asked)
+    ]
+    return json.dumps({"groups": [{"name": "dashboard", "rules": recorded}]})
+
+
 def _row(title: str, y: int) -> dict[str, Any]:
     at = {"x": 0, "y": y, "w": WIDTH, "h": 1}
     return {"type": "row", "title": title, "collapsed": False, "gridPos": at, "panels": []}
