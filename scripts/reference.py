@@ -1,4 +1,4 @@
-"""Write the pages of docs that follow from what exists: commands, settings, figures, rules."""
+"""Write the pages of docs that follow from what exists: commands, settings, figures and so on."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
