@@ -1,6 +1,7 @@
 """What `ledger doctor` says of a ledger on the real parts, when it is well and when it is not."""
 
 from collections.abc import Generator
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -17,23 +18,36 @@ from eventlog.topics import RATE_CARDS
 from ledger.rates import DEFAULT_CARD, PublishedCard
 from schemas import codec
 from tests.system.work import Work
-from tests.system.world import World
+from tests.system.world import Service, World
 
 pytestmark = pytest.mark.stack
 
 
+class Running(NamedTuple):
+    """A ledger, and its one processor."""
+
+    world: World
+    processor: Service
+
+
 @pytest.fixture(scope="module")
-def world(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
-    """A ledger that runs, and has decided and folded some work; the processor is its first."""
+def running(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
+    """All services, which have decided and folded some work."""
     world = World(stack, tmp_path_factory.mktemp("doctor"))
     try:
-        world.wait_until_ready(*map(world.start, ("processor", "projector", "ticker")))
+        processor, *others = map(world.start, ("processor", "projector", "ticker"))
+        world.wait_until_ready(processor, *others)
         world.publish(Work(world.partitions).opening())
         world.wait_until_decided()
         world.wait_until_projected()
-        yield world
+        yield Running(world, processor)
     finally:
         world.close()
+
+
+@pytest.fixture
+def world(running: Running) -> World:
+    return running.world
 
 
 def found(world: World, **otherwise: str) -> dict[str, Finding]:
@@ -99,9 +113,11 @@ def test_tables_of_another_log_are_told(world: World) -> None:
     assert finding.found == "of partition 0, 1, 2, 3 were folded from another log"
 
 
-def test_partitions_without_a_processor_and_offsets_beyond_the_log_are_told(world: World) -> None:
+def test_partitions_without_a_processor_and_offsets_beyond_the_log_are_told(
+    running: Running,
+) -> None:
     # Given the processor is gone, and somebody moved the group's offsets on
-    processor = world.services[0]
+    world, processor = running
     processor.process.terminate()
     assert processor.ended() == 0
     name = world.kafka.topic("wallet.commands")

@@ -137,7 +137,7 @@ class World:
         self.partitions = partitions
         self._postgres_url = stack.postgres_url
         self._folder = folder
-        self.services: list[Service] = []
+        self._services: list[Service] = []
         topics.create(self.kafka, partitions, replication=1)
         self._places = self._places_of(WALLET_EVENTS)
         self._inputs = [
@@ -195,13 +195,13 @@ class World:
             "LEDGER_LOG": "text",
             **environment,
         }
-        log = self._folder / f"{name}-{len(self.services)}.log"
-        self.services.append(Service(program, environment, log))
-        return self.services[-1]
+        log = self._folder / f"{name}-{len(self._services)}.log"
+        self._services.append(Service(program, environment, log))
+        return self._services[-1]
 
     def close(self) -> None:
         self._group.close()
-        for service in self.services:
+        for service in self._services:
             service.kill()
 
     # ── What goes in, and how far it is ──
@@ -291,7 +291,7 @@ class World:
 
     def _logs(self) -> str:
         return "\n".join(
-            f"{service.log.name}:\n{service.log.read_text()[-3_000:]}" for service in self.services
+            f"{service.log.name}:\n{service.log.read_text()[-3_000:]}" for service in self._services
         )
 
     # ── What came of it ──
