@@ -1,7 +1,7 @@
-# The commands of the project; all but `help` and `clean` make .venv first, from the lock file.
+# The commands of the project; most make .venv first, from the lock file.
 # KEEP=1 leaves the demo running. PYTHON=python3.12 chooses the Python of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench check style types architecture locked wheel lock reference
+.PHONY: help demo test unit bench check style types architecture locked wheel alerts lock reference
 .PHONY: clean venv
 
 PY := .venv/bin/python
@@ -39,12 +39,19 @@ locked: venv ## the lock files fit pyproject.toml
 wheel: venv ## the wheel works elsewhere, with production's packages only
 	@sh scripts/check_wheel.sh
 
+alerts: venv ## alert rules and queries, by promtool (fetched once where it is not installed)
+	@sh scripts/promtool.sh check config ops/prometheus/prometheus.yml
+	@cd ops/prometheus && sh ../../scripts/promtool.sh test rules alerts_test.yml
+	@$(PY) -c 'from scripts import dashboard; print(dashboard.rules())' | \
+		sh scripts/promtool.sh check rules /dev/stdin
+
 lock: venv ## write the lock files anew
 	$(PY) scripts/lock.py
 
 reference: venv ## write the pages of docs that follow from what exists
 	$(PY) -m scripts.reference
 	$(PY) -m schemas.reference
+	$(PY) -m scripts.dashboard
 
 clean: ## remove what these commands made here (the user's cache stays)
 	rm -rf .venv .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

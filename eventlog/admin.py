@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
     AdminClient,
     ConfigEntry,
     ConfigResource,
+    ConsumerGroupDescription,
     DescribeClusterResult,
     ListOffsetsResultInfo,
     NewTopic,
@@ -80,6 +81,28 @@ class Admin:
             return {"the cluster": self._client.describe_cluster()}
 
         return str(self._answers(ask)["the cluster"].cluster_id)
+
+    def brokers(self) -> dict[int, str]:
+        """The address of each broker that the cluster knows to be up, by its id."""
+
+        def ask() -> dict[str, Future[DescribeClusterResult]]:
+            return {"the cluster": self._client.describe_cluster()}
+
+        nodes = self._answers(ask)["the cluster"].nodes
+        return {node.id: f"{node.host}:{node.port}" for node in nodes}
+
+    def owners(self, group: str) -> dict[Place, str]:
+        """Which host a group gave each partition to; {} for a group that was never joined."""
+
+        def ask() -> dict[str, Future[ConsumerGroupDescription]]:
+            return self._client.describe_consumer_groups([group])
+
+        return {
+            (place.topic, place.partition): member.host.lstrip("/")
+            for described in self._answers(ask, besides=KafkaError.GROUP_ID_NOT_FOUND).values()
+            for member in described.members
+            for place in member.assignment.topic_partitions
+        }
 
     def create(self, topics: Sequence[NewTopic]) -> list[str]:
         """Make the topics that do not exist; the names of those made."""

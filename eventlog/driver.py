@@ -226,9 +226,11 @@ class Driver:
         if number not in self._paused and (is_paused or waiting > PAUSE_ABOVE):
             self._usage.pause(places)
             self._paused.add(number)
+            self._observer.paused(number)
         elif number in self._paused and not is_paused and waiting < RESUME_BELOW:
             self._usage.resume(places)
             self._paused.discard(number)
+            self._observer.resumed(number)
 
     # Partitions come and go.
 
@@ -315,6 +317,7 @@ class Driver:
             self._usage.resume(places)
         seconds = time.monotonic() - assignment.began_s
         log(partition=number, seconds=round(seconds, 3)).info("partition taken over", **at)
+        self._observer.restored(number, taken.restore_s)
         self._observer.took_over(number, seconds)
         self._observer.intake(number, served.is_intake_paused)
 
@@ -333,7 +336,9 @@ class Driver:
         self._observer.released(number)
 
     def _drop(self, number: int) -> None:
-        self._paused.discard(number)
+        if number in self._paused:
+            self._paused.discard(number)
+            self._observer.resumed(number)
         served = self._served.pop(number, None)
         if served is None:
             return

@@ -27,6 +27,7 @@ from eventlog.progress import Progress
 from eventlog.records import InputRecord
 from eventlog.settings import TRANSACTION_TIMEOUT_MS
 from eventlog.takeover import TakenOver, Wiring
+from service.logs import log
 
 BATCH_INPUTS_MAX = 2_000
 BATCH_BYTES_MAX = 4_000_000
@@ -271,6 +272,7 @@ class ServedPartition:
         """Decide the same inputs again; the overlay was dropped with the batch."""
         self.commands[:0] = batch.commands
         self.usage[:0] = batch.usage
+        log(partition=self.number).warning("batch aborted", reason=reason)
         self._observer.batch_aborted(self.number, reason)
         self._aborts += 1
         if self._aborts > ABORTS_MAX:

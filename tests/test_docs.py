@@ -29,7 +29,7 @@ INLINE = re.compile(r"`([^`\n]+)`")
 VARIABLE = re.compile(r"\bLEDGER_[A-Z_]*[A-Z]\b")
 SAVED_AS = re.compile(r"(?:python|java) (\w+\.(?:py|java))")
 
-GUIDES: Final = ("docs/tutorial/*.md", "docs/how-to/*.md")
+GUIDES: Final = ("docs/tutorial/*.md", "docs/how-to/*.md", "docs/runbooks/*.md")
 """Pages to be followed. What their `sh` blocks hold can be typed, as it stands, one block after the
 other; what stands behind a `$` in a `console` block stays, stops, builds or takes long."""
 

@@ -1,5 +1,6 @@
 """The processor's figures and health, told by the driver and by each partition's steps."""
 
+import time
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from eventlog.logic import Observer
 from ledger.events import Event, HoldRefused, InputRefused, SpendRefused
+from ledger.refusals import Refusal
 from service.health import Health
 from service.metrics import LATENCY_BUCKETS_S
 
@@ -23,6 +25,11 @@ _OUTPUTS: Final = Counter("ledger_outputs_total", "Records written.", ["partitio
 _BATCH_S: Final = Histogram(
     "ledger_batch_seconds", "From the begin of a batch to its merge.", buckets=LATENCY_BUCKETS_S
 )
+_COMMIT_S: Final = Histogram(
+    "ledger_commit_seconds",
+    "From a batch's last record written to the end of its commit.",
+    buckets=LATENCY_BUCKETS_S,
+)
 _BATCH_INPUTS: Final = Histogram(
     "ledger_batch_inputs", "Inputs in a batch.", buckets=(1, 5, 20, 100, 500, 1_000, 2_000)
 )
@@ -33,15 +40,32 @@ _REFUSED: Final = Gauge("ledger_partitions_refused", "Assigned here, and not saf
 _INTAKE_PAUSED: Final = Gauge(
     "ledger_intake_paused", "1 while usage of a partition waits for an operator.", ["partition"]
 )
+_PAUSED: Final = Gauge("ledger_partitions_paused", "Partitions of which no more usage is fetched.")
+_RESTORE_S: Final = Histogram(
+    "ledger_restore_seconds",
+    "Reading a partition's state back from its log.",
+    buckets=LATENCY_BUCKETS_S,
+)
 _TAKE_OVER_S: Final = Histogram(
     "ledger_take_over_seconds", "From assignment to serving.", buckets=LATENCY_BUCKETS_S
 )
 _EVENTS: Final = Counter("ledger_events_total", "Events decided, by kind.", ["kind"])
 _REFUSALS: Final = Counter("ledger_refusals_total", "Refused inputs, by reason.", ["reason"])
+# A counter that only appears with its first refusal would hide it from whoever asks for increases.
+for _refusal in Refusal:
+    _REFUSALS.labels(_refusal)
 _DEAD_LETTERS: Final = Counter(
     "ledger_dead_letters_total", "Inputs set aside, by who sent them and why.", ["source", "code"]
 )
 _REPEATS: Final = Counter("ledger_repeats_total", "Inputs that were decided before.")
+_LOGICAL_S: Final = Gauge(
+    "ledger_logical_time_seconds",
+    "The partition's time, by the broker's clock, since 1970: `time()` less this is its age.",
+    ["partition"],
+)
+_CARDS: Final = Gauge(
+    "ledger_cards_adopted", "Versions of rate cards that the partition prices with.", ["partition"]
+)
 
 
 class Sources:
@@ -93,6 +117,12 @@ class Tallies:
         _REPEATS.inc(repeats)
 
 
+def reached(partition: int, now_ms: int, cards: int) -> None:
+    """Tell a partition's logical time and how many versions of cards it adopted."""
+    _LOGICAL_S.labels(partition).set(now_ms / 1_000)
+    _CARDS.labels(partition).set(cards)
+
+
 class ProcessorFigures(Observer):
     """Turns what the driver tells into figures, and into what the health endpoint says.
 
@@ -105,6 +135,9 @@ class ProcessorFigures(Observer):
         self._taking: set[int] = set()
         self._served: set[int] = set()
         self._refused: set[int] = set()
+        self._paused: set[int] = set()
+        self._written_s: dict[int, float] = {}
+        self._lags: set[tuple[str, int]] = set()
 
     def turned(self) -> None:
         self._health.beat()
@@ -112,6 +145,9 @@ class ProcessorFigures(Observer):
     def assigned(self, partition: int) -> None:
         self._taking.add(partition)
         self._tell()
+
+    def restored(self, partition: int, seconds: float) -> None:  # noqa: ARG002
+        _RESTORE_S.observe(seconds)
 
     def took_over(self, partition: int, seconds: float) -> None:
         _TAKE_OVER_S.observe(seconds)
@@ -130,12 +166,14 @@ class ProcessorFigures(Observer):
         self._taking.discard(partition)
         self._served.discard(partition)
         self._refused.discard(partition)
+        self._forget(partition)
         self._tell()
 
     def refused(self, partition: int, reason: str) -> None:  # noqa: ARG002
         self._taking.discard(partition)
         self._served.discard(partition)
         self._refused.add(partition)
+        self._forget(partition)
         self._tell()
 
     def batch_committed(self, partition: int, inputs: int, outputs: int, seconds: float) -> None:
@@ -149,10 +187,35 @@ class ProcessorFigures(Observer):
 
     def lag(self, partition: int, topic: str, records: int) -> None:
         _LAG.labels(topic, partition).set(records)
+        self._lags.add((topic, partition))
+
+    def paused(self, partition: int) -> None:
+        self._paused.add(partition)
+        self._tell()
+
+    def resumed(self, partition: int) -> None:
+        self._paused.discard(partition)
+        self._tell()
+
+    def step_reached(self, step: str, partition: int) -> None:
+        if step == "produced":
+            self._written_s[partition] = time.monotonic()
+        elif step == "committed":
+            _COMMIT_S.observe(time.monotonic() - self._written_s[partition])
+
+    def _forget(self, partition: int) -> None:
+        """Another process tells of the partition now: the last values would stand here for ever."""
+        for topic, number in self._lags:
+            if number == partition:
+                _LAG.remove(topic, partition)
+        self._lags = {one for one in self._lags if one[1] != partition}
+        _LOGICAL_S.remove(partition)
+        _CARDS.remove(partition)
 
     def _tell(self) -> None:
         _SERVED.set(len(self._served))
         _REFUSED.set(len(self._refused))
+        _PAUSED.set(len(self._paused))
         if self._taking:
             self._health.miss(SERVING, f"partitions being taken over: {sorted(self._taking)}")
         elif self._served:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from consumers.processor.figures import Tallies
+from consumers.processor.figures import Tallies, reached
 from consumers.processor.inputs import Reader
 from consumers.processor.replay import replayed
 from eventlog.errors import PartitionRefused
@@ -45,6 +45,7 @@ class PartitionProcessor:
     """The wallets of one partition, in memory; fed by records, answering with records."""
 
     def __init__(self, claim: Claim, rules: Rules, code_version: str) -> None:
+        self._partition = claim.partition
         self._partitions = claim.partitions
         self._topic_ids = claim.topic_ids
         self._logical = claim.logical
@@ -164,6 +165,7 @@ class PartitionProcessor:
             self._chains.advance(heads)
             self._positions = positions
             tallies.count(aside, repeats)
+            reached(self._partition, self._state.now_ms, self._state.cards.versions_count)
 
         return StepResult(outputs, positions, deciding.consumed, merge)
 
