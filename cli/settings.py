@@ -185,7 +185,7 @@ class Settings:
         _number(int, 1, 9, WHOLE),
         "3",
         "Copies of every topic.",
-        shown="3; 1 on the stack of `ledger up`",
+        shown="3; on the stack of `ledger up`, as many as it has brokers",
     )
     database_url = Setting(
         _URL,

@@ -34,6 +34,8 @@ from eventlog.settings import KafkaSettings, any_client, assigned_consumer
 
 PATIENCE_S = 30.0
 RETRY_S = 0.05
+OFFSETS_S = 1.0
+"""After so long a leader that was asked for offsets counts as gone; a busy one is asked again."""
 
 PASSING = {
     "NOT_LEADER_FOR_PARTITION",
@@ -58,6 +60,13 @@ Place = tuple[str, int]
 def error_of(exception: KafkaException) -> KafkaError:
     """What the library hides in its exception."""
     return cast(KafkaError, exception.args[0])
+
+
+class _LeaderGone(KafkaException):
+    """A partition's leader, as the client knows it, has no answer."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
 
 
 class Admin:
@@ -151,15 +160,28 @@ class Admin:
         self, places: Iterable[Place], which: OffsetSpec, isolation: IsolationLevel
     ) -> dict[Place, int]:
         asked = {TopicPartition(*place): which for place in places}
-        self._meet({place.topic for place in asked})
+        give_up_s = time.monotonic() + self._patience_s
 
-        def ask() -> dict[TopicPartition, Future[ListOffsetsResultInfo]]:
-            return self._client.list_offsets(asked, isolation_level=isolation) if asked else {}
+        def ask() -> dict[Place, int]:
+            client = self._client
+            self._meet({place.topic for place in asked})
+            futures: dict[TopicPartition, Future[ListOffsetsResultInfo]] = client.list_offsets(
+                asked, isolation_level=isolation, request_timeout=OFFSETS_S
+            )
+            answers = _collect(futures, KafkaError.NO_ERROR, give_up_s)
+            # No error says that a broker is gone; it is left out, as if its offsets were unset.
+            if any(answer.offset < 0 for answer in answers.values()):
+                self._forget(client)
+                raise _LeaderGone
+            return {(at.topic, at.partition): answer.offset for at, answer in answers.items()}
 
-        return {
-            (place.topic, place.partition): answer.offset
-            for place, answer in self._answers(ask).items()
-        }
+        return self._insist(ask) if asked else {}
+
+    def _forget(self, client: AdminClient) -> None:
+        """Take another client: this one goes on asking a leader that is gone, for ever."""
+        if client is self._client:
+            self._client = AdminClient(any_client(self._kafka))
+            self._met = set()
 
     def _meet(self, names: set[str]) -> None:
         """Learn of topics: asked for offsets before that, a new client may wait for seconds."""
