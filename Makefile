@@ -1,8 +1,8 @@
 # The commands of the project; all but `help` and `clean` make .venv first, from the lock file.
 # KEEP=1 leaves the demo running. PYTHON=python3.12 chooses the Python of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench check style types architecture locked wheel lock reference
-.PHONY: clean venv
+.PHONY: help demo test unit registry bench check style types architecture locked wheel lock
+.PHONY: reference clean venv
 
 PY := .venv/bin/python
 
@@ -13,10 +13,13 @@ demo: venv ## Kafka, Postgres, all services and recorded usage (KEEP=1 stays up)
 	@.venv/bin/ledger demo $(if $(KEEP),--keep)
 
 test: venv ## all tests, on a real Kafka and Postgres
-	@$(PY) -m pytest -q
+	@$(PY) -m pytest -q -m 'not apicurio'
 
 unit: venv ## the tests that need no Kafka and no Postgres
-	@$(PY) -m pytest -q -m 'not stack'
+	@$(PY) -m pytest -q -m 'not stack and not apicurio'
+
+registry: venv ## the tests on a production schema registry (fetches 159 MB, once)
+	@$(PY) -m pytest -q -m apicurio
 
 bench: venv ## throughput against the limit of the machine
 	@$(PY) -m bench

@@ -124,8 +124,12 @@ def _variables(configured: Settings, stack: Stack) -> dict[str, str]:
 
 def _blank() -> dict[str, str]:
     """What the environment may say of another cluster, unsaid."""
-    secrets = [setting.variable for setting in catalogue() if setting.is_secret]
-    return dict.fromkeys([*secrets, *(name + FILE_SUFFIX for name in secrets)], "")
+    about_another = [
+        setting.variable
+        for setting in catalogue()
+        if setting.is_secret or setting.variable.startswith("LEDGER_KAFKA_")
+    ]
+    return dict.fromkeys([*about_another, *(name + FILE_SUFFIX for name in about_another)], "")
 
 
 def _url_of(owner_url: str, role: str, password: str) -> str:

@@ -228,7 +228,9 @@ class Kafka:
             iter(known), base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         )
         with ThreadPoolExecutor(len(self.brokers)) as pool:
-            list(pool.map(lambda broker: broker.format_once(cluster_id), self.brokers))
+            asked = [pool.submit(broker.format_once, cluster_id) for broker in self.brokers]
+        for one in asked:
+            one.result()
 
 
 def _environment() -> dict[str, str]:

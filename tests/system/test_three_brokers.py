@@ -8,8 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
 
 from devstack.errors import FolderInUse, ProcessFailed
 from devstack.kafka import Broker
@@ -112,14 +111,12 @@ def test_every_copy_that_money_needs_is_kept(own: Stack, world: World) -> None:
     world.publish(work.opening())
     world.wait_until_decided()
     processor.process.terminate()
-    client = AdminClient({"bootstrap.servers": own.bootstrap_servers})
-    described = client.describe_topics(TopicCollection(list(INTERNAL)))
+    admin = Admin(world.kafka)
+    described, found = admin.describe(INTERNAL), admin.settings(INTERNAL)
     for name in INTERNAL:
-        assert {len(one.replicas) for one in described[name].result(10).partitions} == {BROKERS}
-        resource = ConfigResource(ResourceType.TOPIC, name)
-        settings = client.describe_configs([resource])[resource].result(10)
-        assert settings["min.insync.replicas"].value == "2"
-        assert settings["unclean.leader.election.enable"].value == "false"
+        assert {len(one.replicas) for one in described[name].partitions} == {BROKERS}
+        assert found[name]["min.insync.replicas"] == "2"
+        assert found[name]["unclean.leader.election.enable"] == "false"
 
 
 def test_without_most_of_the_brokers_the_stack_says_which_one_ended(own: Stack) -> None:
