@@ -12,7 +12,7 @@ help: ## list these commands
 demo: venv ## Kafka, Postgres, all services and recorded usage (KEEP=1 stays up)
 	@.venv/bin/ledger demo $(if $(KEEP),--keep)
 
-test: venv ## all tests, on a real Kafka and Postgres
+test: venv ## all tests, on a real Kafka and Postgres, but those of `registry`
 	@$(PY) -m pytest -q -m 'not apicurio'
 
 unit: venv ## the tests that need no Kafka and no Postgres
