@@ -1,6 +1,7 @@
 # The ledger as one image for every service: `docker build -t aitelier-ledger .`
-# Built in one stage, run in another that has neither pip nor a compiler, by a user without rights.
-FROM python:3.13.5-slim-bookworm AS build
+# Built where there is a compiler, which makes the codec's quick way; run where there is neither
+# that nor pip, on the same Debian and the same Python, by a user without rights.
+FROM python:3.13.5-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements.lock requirements-dev.lock ./
