@@ -65,7 +65,7 @@ def running(
         # 1. The stores.
         stack.start(say)
         variables = _variables(configured, stack)
-        environment = _blank() | variables
+        environment = unsaid() | variables
         # 2. What they hold.
         for step in (("topics", "create"), ("migrate",)):
             _set_up(step, environment, say)
@@ -122,7 +122,7 @@ def _variables(configured: Settings, stack: Stack) -> dict[str, str]:
     }
 
 
-def _blank() -> dict[str, str]:
+def unsaid() -> dict[str, str]:
     """What the environment may say of another cluster, unsaid."""
     about_another = [
         setting.variable

@@ -29,7 +29,8 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
-from eventlog.errors import AccessRefused, LogUnavailable
+from eventlog.access import is_refused, refusal
+from eventlog.errors import LogUnavailable
 from eventlog.settings import KafkaSettings, any_client, assigned_consumer
 
 PATIENCE_S = 30.0
@@ -49,17 +50,6 @@ PASSING = {
     "_WAIT_COORD",
 }
 """A partition or group is on its way to another broker, or was just made."""
-
-REFUSED = {
-    "_AUTHENTICATION",
-    "_SSL",
-    "SASL_AUTHENTICATION_FAILED",
-    "CLUSTER_AUTHORIZATION_FAILED",
-    "GROUP_AUTHORIZATION_FAILED",
-    "TOPIC_AUTHORIZATION_FAILED",
-    "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-}
-"""Nothing that waiting mends."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -221,8 +211,8 @@ class Admin:
                 return ask()
             except KafkaException as exception:
                 error = error_of(exception)
-                if error.name() in REFUSED:
-                    raise AccessRefused(_refusal(error)) from exception
+                if is_refused(error):
+                    raise refusal(error) from exception
                 if error.name() not in PASSING:
                     raise
                 if time.monotonic() > give_up_s:
@@ -251,9 +241,8 @@ class Admin:
             except TimeoutError:
                 # The client goes on trying for ever; why it fails, it tells only on the side.
                 self._client.poll(0)
-                for error in self._told:
-                    if error.name() in REFUSED:
-                        raise KafkaException(error) from None
+                for error in filter(is_refused, self._told):
+                    raise KafkaException(error) from None
                 if time.monotonic() > give_up_s:
                     raise
 
@@ -261,14 +250,3 @@ class Admin:
         # The library takes functions too, and its types do not say so.
         told = cast(Any, self._told.append)
         return AdminClient({**any_client(self._kafka), "error_cb": told})
-
-
-def _refusal(error: KafkaError) -> str:
-    said = error.str()
-    match error.name():
-        case "_SSL":
-            return f"Kafka's certificate is not trusted, or ours is not by it: {said}"
-        case "_AUTHENTICATION" | "SASL_AUTHENTICATION_FAILED":
-            return f"Kafka does not accept our user and password: {said}"
-        case _:
-            return f"Kafka forbids us what we asked for ({error.name()}): {said}"

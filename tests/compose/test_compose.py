@@ -74,8 +74,8 @@ def test_it_is_what_the_specification_allows() -> None:
 
 def test_the_specifications_schema_tells_right_from_wrong() -> None:
     schema = json.loads(Path(__file__).with_name("compose-spec.json").read_text(encoding="utf-8"))
-    service: dict[str, object] = {"image": "b", "helthcheck": {}}
-    wrong: dict[str, object] = {**COMPOSE, "services": {"a": service}}
+    service: dict[str, Any] = {"image": "b", "helthcheck": {}}
+    wrong: dict[str, Any] = {**COMPOSE, "services": {"a": service}}
     assert not Draft202012Validator(schema).is_valid(wrong)  # pyright: ignore[reportUnknownMemberType]
 
 

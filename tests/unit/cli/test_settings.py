@@ -200,6 +200,6 @@ def test_a_certificate_that_is_not_there_is_named() -> None:
 
 
 def test_a_stack_of_this_machine_is_not_spoken_to_as_another_cluster_is() -> None:
-    unsaid = stack._blank()
+    unsaid = stack.unsaid()
     assert {unsaid[setting] for setting in GUARDED} == {""}
     assert unsaid["LEDGER_KAFKA_CA"] == unsaid["LEDGER_KAFKA_PASSWORD_FILE"] == ""
