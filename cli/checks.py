@@ -8,6 +8,7 @@ import click
 
 from cli.cluster import quiet_kafka
 from cli.findings import Finding, failed, fine, noted
+from cli.intake import intakes
 from cli.machine_checks import machine
 from cli.reading import event_ends, lag
 from cli.settings import Settings
@@ -59,6 +60,7 @@ def _kafka(configured: Settings) -> Findings:
     if not drift:
         yield _clock(kafka, configured)
         yield _decided(kafka, configured)
+        yield _intake(kafka, configured)
     return not drift
 
 
@@ -94,6 +96,17 @@ def _decided(kafka: KafkaSettings, configured: Settings) -> Finding:
         remedy = "is `ledger run processor` running? Start more, up to the number of partitions"
         return failed("processors", f"{behind:,} inputs are not decided", remedy)
     return fine("processors", f"{behind:,} inputs wait" if behind else "every input is decided")
+
+
+def _intake(kafka: KafkaSettings, configured: Settings) -> Finding:
+    rows = list(intakes(kafka, configured.partitions))
+    paused = [row for row in rows if row["is_paused"]]
+    if not paused:
+        return fine("intake", "open on every partition")
+    numbers = ", ".join(str(row["partition"]) for row in paused)
+    waiting = sum(row["waiting_count"] for row in paused)
+    remedy = "`ledger intake list` says who paused it and why; `ledger intake resume`"
+    return noted("intake", f"paused on {numbers}, where {waiting:,} of usage wait", remedy)
 
 
 def _postgres(configured: Settings) -> Findings:

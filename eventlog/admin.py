@@ -131,6 +131,14 @@ class Admin:
         earliest = cast(OffsetSpec, OffsetSpec.earliest())
         return self._offsets(places, earliest, IsolationLevel.READ_COMMITTED)
 
+    def firsts_since(self, places: Iterable[Place], since_ms: int) -> dict[Place, int]:
+        """The first offset that was appended then or later; the end where there is none."""
+        asked = list(places)
+        moment = cast(OffsetSpec, OffsetSpec.for_timestamp(since_ms))
+        found = self._offsets(asked, moment, IsolationLevel.READ_COMMITTED)
+        missing = [place for place, offset in found.items() if offset < 0]
+        return found | self.committed_ends(missing)
+
     def committed_ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The last stable offset: where an unfinished transaction begins, or the end."""
         latest = cast(OffsetSpec, OffsetSpec.latest())

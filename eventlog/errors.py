@@ -6,6 +6,8 @@ EventLogError
 │   └── AccessRefused it knows us not, we trust it not, or it forbids this: until someone mends it
 ├── Undelivered       some records were not acknowledged: each is named
 ├── NoAnswer          no reply in time: repeat the command under its own id
+├── Overtaken         another process writes here now: nothing of this was written, look again
+├── Unconfirmed       a transaction's end is not known: only the log tells, look there
 ├── PartitionRefused  this partition must not be served, and why: the others go on
 ├── ClaimLost         the partition went to another process meanwhile: forget it quietly
 └── StopProcess       fatal or unknown: exit non-zero, the next owner finds the truth in the log
@@ -44,6 +46,14 @@ class Undelivered(EventLogError):
 
 class NoAnswer(EventLogError):
     """No reply came in time; the command may or may not have been decided."""
+
+
+class Overtaken(EventLogError):
+    """Another process took over what this one wrote under; nothing of its transaction counts."""
+
+
+class Unconfirmed(EventLogError):
+    """A commit was asked for and not confirmed: it may have happened."""
 
 
 class PartitionRefused(EventLogError):

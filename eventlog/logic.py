@@ -74,6 +74,11 @@ class PartitionLogic(Protocol):
         ...
 
     @property
+    def is_intake_paused(self) -> bool:
+        """Whether a step takes commands alone until further notice."""
+        ...
+
+    @property
     def pending(self) -> bool:
         """More is due though no input came: step without inputs before any new ones."""
         ...
@@ -102,6 +107,9 @@ class Observer:
 
     def batch_committed(self, partition: int, inputs: int, outputs: int, seconds: float) -> None:
         """A batch is in the log, so long after it began."""
+
+    def intake(self, partition: int, is_paused: bool) -> None:  # noqa: FBT001
+        """Whether usage of a partition that is served is decided now, or waits."""
 
     def batch_aborted(self, partition: int, reason: str) -> None:
         """A batch was dropped and will be decided again."""

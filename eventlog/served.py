@@ -96,9 +96,19 @@ class ServedPartition:
         """Whether a batch can be started; after an abort, not at once."""
         return (
             self.batch is None
-            and bool(self.commands or self.usage or self._logic.pending)
+            and bool(self.commands or self.deciding_usage or self._logic.pending)
             and time.monotonic() >= self.started_s + self._aborts * ABORT_PAUSE_S
         )
+
+    @property
+    def is_intake_paused(self) -> bool:
+        """Whether usage waits until an operator resumes its intake."""
+        return self._logic.is_intake_paused
+
+    @property
+    def deciding_usage(self) -> list[InputRecord]:
+        """The usage that waits for its turn, and not for an operator."""
+        return [] if self.is_intake_paused else self.usage
 
     @property
     def is_retrying(self) -> bool:
@@ -202,6 +212,7 @@ class ServedPartition:
             self._logic.mark(self._marked_end)
             self._marked_end = None
         self._reach("merged")
+        self._observer.intake(self.number, self.is_intake_paused)
         self._aborts = 0
         self._advance(batch)
         seconds = time.monotonic() - batch.began_s
@@ -232,7 +243,7 @@ class ServedPartition:
         usage_max = self._inputs_max - len(commands)
         if commands:
             usage_max = min(usage_max, USAGE_BESIDE_COMMANDS_MAX)
-        return commands, _fitting(self.usage, usage_max, BATCH_BYTES_MAX - _size(commands))
+        return commands, _fitting(self.deciding_usage, usage_max, BATCH_BYTES_MAX - _size(commands))
 
     def _resize(self, seconds: float) -> None:
         """Keep deciding within its time, whatever the inputs cost."""

@@ -114,6 +114,21 @@ def plain_producer(kafka: KafkaSettings) -> ClientConfig:
     }
 
 
+def streaming_producer(kafka: KafkaSettings, records_max: int) -> ClientConfig:
+    """For what is kept until it is acknowledged: no record fails because its time is up."""
+    return {
+        **_any_producer(kafka),
+        # A record that failed while later ones went on would come after them when sent again.
+        "message.timeout.ms": 0,
+        "enable.gapless.guarantee": True,
+        "linger.ms": 5,
+        "batch.size": USAGE_BATCH_BYTES_MAX,
+        "queue.buffering.max.messages": records_max,
+        # A broker that is away for long is not asked a hundred times a second.
+        "retry.backoff.max.ms": 500,
+    }
+
+
 def transactional_producer(kafka: KafkaSettings, transactional_id: str) -> ClientConfig:
     """For the owner of one partition."""
     return {

@@ -2,17 +2,20 @@
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from eventlog.logic import Observer
-from ledger.batch import SetAside
 from ledger.events import Event, HoldRefused, InputRefused, SpendRefused
 from service.health import Health
 from service.metrics import LATENCY_BUCKETS_S
 
 SERVING: Final = "partitions"
+SOURCES_MAX: Final = 50
+"""So many senders have figures of their own: a stranger's names must not fill memory and page."""
+OTHER_SOURCES: Final = "other"
 REFUSED: Final = frozenset((HoldRefused, InputRefused, SpendRefused))
 
 _INPUTS: Final = Counter("ledger_inputs_total", "Inputs decided.", ["partition"])
@@ -27,13 +30,36 @@ _ABORTS: Final = Counter("ledger_batches_aborted_total", "Batches dropped and de
 _LAG: Final = Gauge("ledger_input_lag", "Offsets not decided yet.", ["topic", "partition"])
 _SERVED: Final = Gauge("ledger_partitions_served", "Partitions this process serves.")
 _REFUSED: Final = Gauge("ledger_partitions_refused", "Assigned here, and not safe to serve.")
+_INTAKE_PAUSED: Final = Gauge(
+    "ledger_intake_paused", "1 while usage of a partition waits for an operator.", ["partition"]
+)
 _TAKE_OVER_S: Final = Histogram(
     "ledger_take_over_seconds", "From assignment to serving.", buckets=LATENCY_BUCKETS_S
 )
 _EVENTS: Final = Counter("ledger_events_total", "Events decided, by kind.", ["kind"])
 _REFUSALS: Final = Counter("ledger_refusals_total", "Refused inputs, by reason.", ["reason"])
-_DEAD_LETTERS: Final = Counter("ledger_dead_letters_total", "Inputs set aside.", ["code"])
+_DEAD_LETTERS: Final = Counter(
+    "ledger_dead_letters_total", "Inputs set aside, by who sent them and why.", ["source", "code"]
+)
 _REPEATS: Final = Counter("ledger_repeats_total", "Inputs that were decided before.")
+
+
+class Sources:
+    """The senders that have figures of their own: the first ones that had a dead letter."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def label(self, source: str) -> str:
+        """The sender's name, or the one that all further senders share."""
+        if source not in self._known:
+            if len(self._known) >= SOURCES_MAX:
+                return OTHER_SOURCES
+            self._known.add(source)
+        return source
+
+
+_SOURCES: Final = Sources()
 
 
 class Tallies:
@@ -53,14 +79,17 @@ class Tallies:
                 if isinstance(event, HoldRefused | InputRefused | SpendRefused)
             )
 
-    def count(self, dead_letters: Iterable[SetAside], repeats: int) -> None:
-        """Add what was noted, and what led to no event, to the figures."""
+    def count(self, dead_letters: Iterable[tuple[str, str]], repeats: int) -> None:
+        """Add what was noted, and what led to no event, to the figures.
+
+        A dead letter counts by its source and its code.
+        """
         for kind, number in self._kinds.items():
             _EVENTS.labels(kind.__name__).inc(number)
         for refusal, number in self._refusals.items():
             _REFUSALS.labels(refusal).inc(number)
-        for why in dead_letters:
-            _DEAD_LETTERS.labels(why.code).inc()
+        for source, code in dead_letters:
+            _DEAD_LETTERS.labels(_SOURCES.label(source), code).inc()
         _REPEATS.inc(repeats)
 
 
@@ -91,7 +120,13 @@ class ProcessorFigures(Observer):
         self._refused.discard(partition)
         self._tell()
 
+    def intake(self, partition: int, is_paused: bool) -> None:  # noqa: FBT001
+        _INTAKE_PAUSED.labels(partition).set(is_paused)
+
     def released(self, partition: int) -> None:
+        with suppress(KeyError):
+            # Who serves it now tells.
+            _INTAKE_PAUSED.remove(partition)
         self._taking.discard(partition)
         self._served.discard(partition)
         self._refused.discard(partition)

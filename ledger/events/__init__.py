@@ -63,6 +63,9 @@ from ledger.events.partition import (
     CardAdopted,
     Draining,
     InputPosition,
+    IntakePause,
+    IntakePaused,
+    IntakeResumed,
     PartitionEvent,
 )
 from ledger.events.terms import (
@@ -119,6 +122,9 @@ __all__ = [
     "InputHeldForReview",
     "InputPosition",
     "InputRefused",
+    "IntakePause",
+    "IntakePaused",
+    "IntakeResumed",
     "LotKind",
     "LowBalanceLineSet",
     "OperationUndone",

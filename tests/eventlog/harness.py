@@ -102,9 +102,17 @@ class Notes(Observer):
         self.refusals: dict[int, str] = {}
         self.aborts: list[str] = []
         self.inputs = 0
+        self.paused: set[int] = set()
+        self.lags: dict[tuple[int, str], int] = {}
 
     def took_over(self, partition: int, seconds: float) -> None:
         self.serving.add(partition)
+
+    def intake(self, partition: int, is_paused: bool) -> None:
+        (self.paused.add if is_paused else self.paused.discard)(partition)
+
+    def lag(self, partition: int, topic: str, records: int) -> None:
+        self.lags[partition, topic] = records
 
     def released(self, partition: int) -> None:
         self.serving.discard(partition)

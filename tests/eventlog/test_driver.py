@@ -102,6 +102,41 @@ def test_the_watermark_stays_below_usage_that_is_not_committed_yet(kafka: KafkaS
     assert watermarks(kafka) == [0, append_times(kafka, USAGE)[0]]
 
 
+def test_a_paused_intake_takes_commands_alone_until_it_is_resumed(kafka: KafkaSettings) -> None:
+    usage = [f"usage {number}" for number in range(20_000)]
+    with member(kafka) as running:
+        publish(kafka, "pause", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.paused == {0}, "it is paused")
+        # More than a partition may have waiting: the others' usage comes past it.
+        publish(kafka, *usage, partition=0)
+        publish(kafka, "other", partition=1)
+        publish(kafka, "command", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.inputs == 3, "all but its usage is decided")
+        wait_for(lambda: running.notes.lags.get((0, USAGE)) == 20_000, "the lag is told")
+    assert (counted(kafka, 0), counted(kafka, 1)) == (["pause", "command"], ["other"])
+    # Usage that waits holds the watermark back: nothing that it may need has come due.
+    assert watermarks(kafka)[-1] < append_times(kafka, USAGE)[0]
+
+
+def test_the_next_owner_finds_it_paused_and_goes_on_where_it_was(kafka: KafkaSettings) -> None:
+    publish(kafka, "a", partition=0)
+    with member(kafka) as running:
+        wait_for(lambda: running.notes.inputs == 1, "usage is decided")
+        publish(kafka, "pause", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.paused == {0}, "it is paused")
+    publish(kafka, "b", "b", "c", partition=0)
+    with member(kafka) as running:
+        wait_for(lambda: len(running.notes.serving) == PARTITIONS, "all is served")
+        wait_for(lambda: running.notes.paused == {0}, "it is paused")
+        publish(kafka, "command", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.inputs == 1, "a command is decided")
+        assert counted(kafka, 0) == ["a", "pause", "command"]
+        publish(kafka, "resume", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.inputs == 5, "what waited is decided")
+        wait_for(lambda: running.notes.paused == set(), "it is open")
+    assert counted(kafka, 0) == ["a", "pause", "command", "resume", "b", "b", "c"]
+
+
 def watermarks(kafka: KafkaSettings) -> list[int]:
     return [footer.usage_read_to_ms for footer in footers(kafka, 0)]
 
