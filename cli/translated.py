@@ -37,6 +37,7 @@ def _kind(error: Exception) -> type[click.ClickException] | None:
     # Here, not above: whoever fails is imported already, and `--help` need not wait for the rest.
     from devstack.errors import DevstackError
     from eventlog.errors import (
+        AccessRefused,
         EventLogError,
         LogUnavailable,
         NoAnswer,
@@ -47,6 +48,8 @@ def _kind(error: Exception) -> type[click.ClickException] | None:
     from ledger.errors import LedgerError, TryAgain, WrongSettings
 
     match error:
+        case AccessRefused():
+            return WrongSetting
         case LogUnavailable() | NoAnswer() | Undelivered() | TryAgain():
             return Unavailable
         case Overtaken() | Unconfirmed():

@@ -3,6 +3,7 @@
 EventLogError
 ├── LogTruncated      the log no longer holds what was asked for: do not go on from elsewhere
 ├── LogUnavailable    the broker did not answer in time: may be tried again
+│   └── AccessRefused it knows us not, we trust it not, or it forbids this: until someone mends it
 ├── Undelivered       some records were not acknowledged: each is named
 ├── NoAnswer          no reply in time: repeat the command under its own id
 ├── Overtaken         another process writes here now: nothing of this was written, look again
@@ -25,6 +26,10 @@ class LogTruncated(EventLogError):
 
 class LogUnavailable(EventLogError):
     """The broker gave no answer within the time allowed."""
+
+
+class AccessRefused(LogUnavailable):
+    """Who we say we are, whom we trust, or what we may do is not as it must be; it says which."""
 
 
 class Undelivered(EventLogError):

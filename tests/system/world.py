@@ -135,10 +135,11 @@ class World:
     def __init__(self, stack: Stack, folder: Path, partitions: int = PARTITIONS) -> None:
         self.kafka = KafkaSettings(stack.bootstrap_servers, prefix=f"system{next(_numbers)}.")
         self.partitions = partitions
+        self._copies = stack.kafka.copies
         self._postgres_url = stack.postgres_url
         self._folder = folder
         self._services: list[Service] = []
-        topics.create(self.kafka, partitions, replication=1)
+        topics.create(self.kafka, partitions, self._copies)
         self._places = self._places_of(WALLET_EVENTS)
         self._inputs = [
             place for topic in (*USAGE, WALLET_COMMANDS) for place in self._places_of(topic)
@@ -191,7 +192,7 @@ class World:
             "LEDGER_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "LEDGER_TOPIC_PREFIX": self.kafka.prefix,
             "LEDGER_PARTITIONS": str(self.partitions),
-            "LEDGER_REPLICATION": "1",
+            "LEDGER_REPLICATION": str(self._copies),
             "LEDGER_LOG": "text",
             **environment,
         }
