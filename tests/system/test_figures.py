@@ -24,6 +24,7 @@ MINUTE_MS = 60_000
 
 OF_TROUBLE = {
     "ledger_batches_aborted_total",
+    "ledger_intake_paused",
     "ledger_input_lag",
     "ledger_partitions_paused",
     "ledger_partitions_refused",
