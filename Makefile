@@ -1,7 +1,7 @@
 # The commands of the project; all but `help` and `clean` make .venv first, from the lock file.
 # KEEP=1 leaves the demo running. PYTHON=python3.12 chooses the Python of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench check style types architecture locked wheel lock reference
+.PHONY: help demo test unit faults bench check style types architecture locked wheel lock reference
 .PHONY: clean venv
 
 PY := .venv/bin/python
@@ -17,6 +17,9 @@ test: venv ## all tests, on a real Kafka and Postgres
 
 unit: venv ## the tests that need no Kafka and no Postgres
 	@$(PY) -m pytest -q -m 'not stack'
+
+faults: venv ## every fault on the real parts, with recovery times (half an hour)
+	@$(PY) -m tests.faults
 
 bench: venv ## throughput against the limit of the machine
 	@$(PY) -m bench

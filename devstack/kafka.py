@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -62,7 +63,10 @@ auto.create.topics.enable=false
 unclean.leader.election.enable=false
 log.message.timestamp.type=LogAppendTime
 message.max.bytes=8388608
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+
+# Not sooner after a start: what Kafka 4.4 would roll back before its partitions have leaders again
+# hangs for ever, as it takes partitions without a leader for deleted.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=10000
 
 # With the defaults (5 s and 45 s) every change of a group's members takes seconds.
 group.initial.rebalance.delay.ms=0
@@ -88,9 +92,11 @@ num.io.threads=4
 class Kafka:
     """One broker over a claimed data folder; its address stays the same from start to start."""
 
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, through: Sequence[str] = ()) -> None:
+        """`through` is a program that its own programs are started through, as `env` is."""
         self._folder = folder
         self._home = folder.path / "kafka"
+        self._through = through
         self._java = Path()
         self._class_path: list[Path] = []
         self._process: Process | None = None
@@ -169,7 +175,7 @@ class Kafka:
 
     def _command(self, *main: str) -> list[str]:
         class_path = ":".join(map(str, self._class_path))
-        return [str(self._java), *JVM_OPTIONS, "-cp", class_path, *main]
+        return [*self._through, str(self._java), *JVM_OPTIONS, "-cp", class_path, *main]
 
 
 def _environment() -> dict[str, str]:

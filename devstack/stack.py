@@ -1,6 +1,7 @@
 """Kafka and Postgres over one data folder, started together and stopped together."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,9 +24,10 @@ class Stack:
     `with Stack(folder) as stack:` makes sure of the stop; `stack.start(print)` is the start.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, kafka_through: Sequence[str] = ()) -> None:
+        """`kafka_through` is a program that the broker is started through, as `env` is."""
         self.folder = DataFolder(data)
-        self.kafka = Kafka(self.folder)
+        self.kafka = Kafka(self.folder, kafka_through)
         self.postgres = Postgres(self.folder)
         self._closing = ExitStack()
 

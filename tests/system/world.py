@@ -165,17 +165,20 @@ class World:
         self, name: str, program: Iterable[str], environment: Mapping[str, str]
     ) -> Service:
         """Start a module that is configured like a service."""
-        environment = {
+        log = self._folder / f"{name}-{len(self._services)}.log"
+        self._services.append(Service(program, {**self.environment, **environment}, log))
+        return self._services[-1]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every program needs to know of this ledger."""
+        return {
             "LEDGER_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "LEDGER_TOPIC_PREFIX": self.kafka.prefix,
             "LEDGER_PARTITIONS": str(self.partitions),
             "LEDGER_REPLICATION": "1",
             "LEDGER_LOG": "text",
-            **environment,
         }
-        log = self._folder / f"{name}-{len(self._services)}.log"
-        self._services.append(Service(program, environment, log))
-        return self._services[-1]
 
     def close(self) -> None:
         self._group.close()
