@@ -6,7 +6,6 @@ collect arrears, and repeats of what came before; what is not acknowledged is se
 
 import itertools
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -39,53 +38,30 @@ class Tenant(NamedTuple):
     top_up_micros: int
 
 
-class Load:
-    """Publishes in a thread from `start` to `finish`."""
+class Workload:
+    """What is published, round by round; the same every time, but for when it begins."""
 
-    def __init__(self, kafka: KafkaSettings, partitions: int) -> None:
-        self._kafka = kafka
+    def __init__(self, partitions: int, began_ms: int) -> None:
         self._tenants = [
             Tenant(_name_on(number, partitions, kind), micros)
             for number in range(partitions)
             for kind, micros in (("rich", RICH_MICROS), ("poor", POOR_MICROS))
         ]
-        self._began_ms = time.time_ns() // 1_000_000
+        self._began_ms = began_ms
         self._numbers = itertools.count(1)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
-        self._error: BaseException | None = None
-        self.acknowledged: list[Publication] = []
-        """What the broker has said it holds."""
 
-    def open(self) -> None:
-        """Publish what must be decided before the rest."""
-        self.publish(_command(one) for tenant in self._tenants for one in self._opening(tenant))
+    def opening(self) -> Iterator[Publication]:
+        """What must be decided before the rest."""
+        return (_command(one) for tenant in self._tenants for one in self._opening(tenant))
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def finish(self) -> None:
-        """End once all that was begun is acknowledged."""
-        self._ending.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def publish(self, records: Iterable[Publication]) -> None:
-        """Publish until all is acknowledged, however often; the broker may be away."""
-        left = list(records)
-        while left:
-            try:
-                Publisher(self._kafka).publish(left)
-            except Undelivered as error:
-                failed = {place for place, _ in error.failures}
-                self.acknowledged += [r for i, r in enumerate(left) if i not in failed]
-                left = [left[place] for place in sorted(failed)]
-            else:
-                self.acknowledged += left
-                left = []
+    def round(self) -> list[Publication]:
+        """The next calls of every tenant, and what goes with them."""
+        return [
+            record
+            for number in itertools.islice(self._numbers, CALLS_A_ROUND)
+            for tenant in self._tenants
+            for record in self._inputs(tenant.name, number)
+        ]
 
     def tenant_on(self, partition: int) -> str:
         """The rich tenant of a partition."""
@@ -115,33 +91,6 @@ class Load:
             user_turns=number % 9,
             hold_id=None if without or hold >= HOLDS else f"hold-{hold}",
         )
-
-    def _run(self) -> None:
-        publisher = Publisher(self._kafka)
-        before: list[Publication] = []
-        try:
-            for round_number in itertools.count(1):
-                if self._ending.wait(ROUND_S):
-                    return
-                records = [*self._round()]
-                if round_number % ROUNDS_A_REPEAT == 0:
-                    records += before
-                try:
-                    publisher.publish(records)
-                except Undelivered:
-                    # All of it again: some may be there already, and then come twice.
-                    self.publish(records)
-                    publisher = Publisher(self._kafka)
-                else:
-                    self.acknowledged += records
-                before = records
-        except BaseException as error:  # noqa: BLE001 - raised where the load is finished
-            self._error = error
-
-    def _round(self) -> Iterator[Publication]:
-        for number in itertools.islice(self._numbers, CALLS_A_ROUND):
-            for tenant in self._tenants:
-                yield from self._inputs(tenant.name, number)
 
     def _inputs(self, tenant: str, number: int) -> Iterator[Publication]:
         yield usage(self.call(tenant, number))
@@ -200,6 +149,67 @@ class Load:
                 tier=Tier.STANDARD,
                 duration_cap_ms=CAP_MS,
             )
+
+
+class Load:
+    """Publishes the workload in a thread, from `start` to `finish`."""
+
+    def __init__(self, kafka: KafkaSettings, workload: Workload) -> None:
+        self._kafka = kafka
+        self._workload = workload
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._error: BaseException | None = None
+        self.acknowledged: list[Publication] = []
+        """What the broker has said it holds."""
+
+    def start(self) -> None:
+        """Begin with the rounds."""
+        self._thread.start()
+
+    def finish(self) -> None:
+        """End once all that was begun is acknowledged."""
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def publish(self, records: Iterable[Publication]) -> None:
+        """Publish until all is acknowledged, however often; the broker may be away."""
+        left = list(records)
+        while left:
+            try:
+                Publisher(self._kafka).publish(left)
+            except Undelivered as error:
+                failed = {place for place, _ in error.failures}
+                self.acknowledged += [one for at, one in enumerate(left) if at not in failed]
+                left = [left[place] for place in sorted(failed)]
+            else:
+                self.acknowledged += left
+                left = []
+
+    def _run(self) -> None:
+        publisher = Publisher(self._kafka)
+        before: list[Publication] = []
+        try:
+            for number in itertools.count(1):
+                if self._ending.wait(ROUND_S):
+                    return
+                records = self._workload.round()
+                if number % ROUNDS_A_REPEAT == 0:
+                    records += before
+                try:
+                    publisher.publish(records)
+                except Undelivered:
+                    # All of it again: some may be there already, and then come twice.
+                    self.publish(records)
+                    publisher = Publisher(self._kafka)
+                else:
+                    self.acknowledged += records
+                before = records
+        except BaseException as error:  # noqa: BLE001 - raised where the load is finished
+            self._error = error
 
 
 def usage(call: CallUsage) -> Publication:

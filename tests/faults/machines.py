@@ -8,7 +8,7 @@ the Debian package `libfaketime`, or any build of it named by FAKETIME_LIBRARY.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class OnASmallDisk(Stack):
 
 
 @contextmanager
-def on_a_small_disk(folder: Path) -> Iterator[OnASmallDisk]:
+def on_a_small_disk(folder: Path) -> Generator[OnASmallDisk]:
     """A running stack whose broker has little space. Raises Missing."""
     data = folder.absolute()
     home = data / "kafka"
@@ -95,7 +95,7 @@ class WithAClock(Stack):
 
 
 @contextmanager
-def with_a_clock(folder: Path) -> Iterator[WithAClock]:
+def with_a_clock(folder: Path) -> Generator[WithAClock]:
     """A running stack whose broker's clock can be set. Raises Missing."""
     library = faketime()
     folder.mkdir(parents=True)
@@ -137,9 +137,15 @@ def _fetched(cache: Path) -> Path | None:
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         return None
     cache.mkdir(parents=True, exist_ok=True)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": FETCH_S_MAX}
-    subprocess.run(["apt-get", "download", PACKAGE], cwd=cache, check=False, **quiet)
+    _try(["apt-get", "download", PACKAGE], cache)
     for package in cache.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", str(package), str(cache)], check=False, **quiet)
+        _try(["dpkg", "-x", str(package), str(cache)], cache)
     found = sorted(cache.glob(f"**/{LIBRARY}"))
     return found[0] if found else None
+
+
+def _try(command: list[str], folder: Path) -> None:
+    """Whether it worked is seen by what is there afterwards."""
+    subprocess.run(
+        command, cwd=folder, check=False, capture_output=True, timeout=FETCH_S_MAX, text=True
+    )

@@ -182,7 +182,7 @@ class Models:
         fields, recorded_at_ms = one.fields, one.envelope["recorded_at_ms"]
         tenant_id, is_placed = cast(str, one.envelope["tenant_id"]), one.kind == "HoldPlaced"
         came_late = fields.get("means") == "USAGE_CAME_FIRST"
-        row = {
+        row: Row = {
             "tenant_id": tenant_id,
             "sequence": one.envelope["sequence"],
             **{name: fields[name] for name in ("hold_id", "project_id", "tier", "amount_micros")},
@@ -223,12 +223,12 @@ def folded(log: Iterable[Logged]) -> Tables:
 
 def found(postgres_url: str) -> Tables:
     """The rows that the read models hold."""
-    with psycopg.connect(postgres_url, row_factory=dict_row) as database:
+    with psycopg.connect(postgres_url) as database, database.cursor(row_factory=dict_row) as rows:
         return {
-            "wallets": database.execute("SELECT * FROM read_models.wallets").fetchall(),
-            "holds": database.execute("SELECT * FROM read_models.holds").fetchall(),
-            "movements": database.execute("SELECT * FROM read_models.movements").fetchall(),
-            "usage_daily": database.execute("SELECT * FROM read_models.usage_daily").fetchall(),
+            "wallets": rows.execute("SELECT * FROM read_models.wallets").fetchall(),
+            "holds": rows.execute("SELECT * FROM read_models.holds").fetchall(),
+            "movements": rows.execute("SELECT * FROM read_models.movements").fetchall(),
+            "usage_daily": rows.execute("SELECT * FROM read_models.usage_daily").fetchall(),
         }
 
 

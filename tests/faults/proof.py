@@ -67,9 +67,11 @@ def doubts(
     inputs: Iterable[Record], log: list[Logged], letters: Iterable[Record], partitions: int
 ) -> Iterator[str]:
     """Everything that does not hold, in words."""
-    yield from _of_inputs(list(inputs), log, list(letters), partitions)
+    published, set_aside = list(inputs), list(letters)
+    yield from _of_inputs(published, log, set_aside, partitions)
     yield from _of_chains(log)
     yield from _of_batches(log)
+    yield from _of_footers(published, log, len(set_aside))
 
 
 # ── Inputs ──
@@ -173,3 +175,17 @@ def _of_batches(log: list[Logged]) -> Iterator[str]:
                 yield f"{where} goes back in {at['topic']}"
             positions[topic] = at["next_offset"]
     yield from (f"partition {partition} ends amid a batch" for partition in hashes)
+
+
+def _of_footers(inputs: list[Record], log: list[Logged], letters: int) -> Iterator[str]:
+    """What the last footers say in the end: that all was read, and what became of it."""
+    footers = [one for one in log if one.kind == "BatchCommitted"]
+    reached: dict[tuple[int, str], int] = {}
+    for one in footers:
+        for at in cast("list[dict[str, Any]]", one.fields["positions"]):
+            reached[one.record.partition, at["topic"]] = at["next_offset"]
+    beyond = [one for one in inputs if one.offset >= reached.get((one.partition, one.topic), 0)]
+    yield from (f"{one.topic} {one.partition}/{one.offset} lies beyond it all" for one in beyond)
+    counted = sum(one.fields["dead_letters"] for one in footers)
+    if counted != letters:
+        yield f"the footers count {counted} dead letters, and there are {letters}"

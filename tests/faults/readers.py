@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import psycopg
@@ -18,7 +18,7 @@ PROJECTOR = "ledger_projector"
 
 
 @contextmanager
-def held_between_checkpoint_and_rows(run: Run) -> Iterator[None]:
+def held_between_checkpoint_and_rows(run: Run) -> Generator[None]:
     """The projector's transaction has moved the checkpoint, and waits to write its rows.
 
     It waits for us: we hold the table that it writes last.

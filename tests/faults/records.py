@@ -62,7 +62,9 @@ def decided_as(odd: Odd, kind: str, **fields: Any) -> Callable[[Run], None]:
 def too_large(run: Run) -> None:
     """The broker refuses it; who published it is told, and nobody else notices."""
     strike = run.strike()
-    record = Publication(USAGE_CALLS.name, run.load.tenant_on(PARTITION).encode(), bytes(TOO_LARGE))
+    record = Publication(
+        USAGE_CALLS.name, run.workload.tenant_on(PARTITION).encode(), bytes(TOO_LARGE)
+    )
     try:
         Publisher(run.world.kafka).publish([record])
     except Undelivered as error:
@@ -110,7 +112,7 @@ def with_a_wrong_key(run: Run) -> list[Publication]:
 
 def for_a_foreign_tenant(run: Run) -> list[Publication]:
     """One tenant's key, another tenant's value."""
-    foreign = run.load.tenant_on((PARTITION + 1) % PARTITIONS)
+    foreign = run.workload.tenant_on((PARTITION + 1) % PARTITIONS)
     return [usage(_call(run))._replace(key=foreign.encode())]
 
 
@@ -150,12 +152,12 @@ def again(run: Run) -> None:
 
 
 def _key(run: Run) -> bytes:
-    return run.load.tenant_on(PARTITION).encode()
+    return run.workload.tenant_on(PARTITION).encode()
 
 
 def _call(run: Run, **fields: str) -> CallUsage:
-    call = run.load.call(run.load.tenant_on(PARTITION), ODD)
+    call = run.workload.call(run.workload.tenant_on(PARTITION), ODD)
     # The workload's times go back with the number.
-    now_ms = run.load.call(call.tenant_id, 1).ended_at
+    now_ms = run.workload.call(call.tenant_id, 1).ended_at
     call = msgspec.structs.replace(call, started_at=now_ms - 1_000, ended_at=now_ms)
     return msgspec.structs.replace(call, **fields)

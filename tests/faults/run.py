@@ -5,14 +5,14 @@ whoever runs it would. The check at the end is the same whatever happened.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from devstack.stack import Stack
 from tests import oracle
 from tests.faults import models, proof
-from tests.faults.load import Load
+from tests.faults.load import Load, Workload
 from tests.faults.watch import Strike, Watch
 from tests.system.struck import Struck, ended_as_documented
 from tests.system.world import Service, World
@@ -35,7 +35,8 @@ class Run:
         self.stack = stack
         self.folder = folder
         self.world = World(stack, folder, PARTITIONS)
-        self.load = Load(self.world.kafka, PARTITIONS)
+        self.workload = Workload(PARTITIONS, time.time_ns() // 1_000_000)
+        self.load = Load(self.world.kafka, self.workload)
         self.watch = Watch(self.world.kafka, PARTITIONS, self.world.urls.owner)
         self.running: dict[str, Service] = {}
         self.excused: list[Service] = []
@@ -56,7 +57,7 @@ class Run:
                 self.struck.append(self.start_struck(strike, is_loud=is_loud))
             else:
                 self.start(f"processor-{number}")
-        self.load.open()
+        self.load.publish(self.workload.opening())
         share = PARTITIONS // len(processors)
 
         def are_at_work() -> bool:
@@ -228,7 +229,7 @@ class Run:
 
 
 @contextmanager
-def running(stack: Stack, folder: Path) -> Iterator[Run]:
+def running(stack: Stack, folder: Path) -> Generator[Run]:
     """A ledger with nothing in it yet."""
     run = Run(stack, folder)
     try:

@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 from cli import main as program
 from consumers.processor import figures
@@ -90,6 +91,10 @@ class Striker(ProcessorFigures):
         self._strike.reach(step, partition)
 
 
+def _striker(strike: Strike, health: Health) -> Striker:
+    return Striker(health, strike)
+
+
 def main(what: str, step: str) -> None:
     strike = Strike(what, step)
     signal.signal(signal.SIGUSR1, strike.arm)
@@ -101,7 +106,8 @@ def main(what: str, step: str) -> None:
         return restore(self, events)
 
     PartitionProcessor.restore = restored
-    figures.ProcessorFigures = lambda health: Striker(health, strike)  # pyright: ignore[reportAttributeAccessIssue]
+    # By that name `ledger run processor` looks its observer up.
+    figures.ProcessorFigures = partial(_striker, strike)
     program.cli(["run", "processor"])
 
 
