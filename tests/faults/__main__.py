@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,8 +124,10 @@ def _play_once(result: Result, stack: Stack, place: Path) -> None:
         result.recovery_s += result.scenario.play(stack, place)
     except Missing as missing:
         result.verdict, result.why = NOT_PLAYED, str(missing)
-    except (Failed, AssertionError) as failed:
+    except Failed as failed:
         result.verdict, result.why = BROKEN, str(failed)
+    except Exception:  # noqa: BLE001 - whatever it is, the others are played
+        result.verdict, result.why = BROKEN, traceback.format_exc()
     result.runs += 1
     result.took_s += time.monotonic() - began_s
 

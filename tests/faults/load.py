@@ -159,6 +159,7 @@ class Load:
         self._workload = workload
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
+        self._is_abandoned = False
         self._error: BaseException | None = None
         self.acknowledged: list[Publication] = []
         """What the broker has said it holds."""
@@ -175,10 +176,15 @@ class Load:
         if self._error is not None:
             raise self._error
 
+    def abandon(self) -> None:
+        """End, whatever is left over."""
+        self._is_abandoned = True
+        self._ending.set()
+
     def publish(self, records: Iterable[Publication]) -> None:
         """Publish until all is acknowledged, however often; the broker may be away."""
         left = list(records)
-        while left:
+        while left and not self._is_abandoned:
             try:
                 Publisher(self._kafka).publish(left)
             except Undelivered as error:

@@ -60,9 +60,12 @@ def on_a_small_disk(folder: Path) -> Generator[OnASmallDisk]:
     log.mkdir(parents=True)
     as_root = os.geteuid() == 0
     unshare = ["unshare", "--mount"] if as_root else ["unshare", "--user", "--map-root-user", "-m"]
-    script = f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$0" && echo mounted && exec sleep 86400'
+    script = f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$0" && echo mounted && exec cat'
     try:
-        holder = subprocess.Popen([*unshare, "sh", "-c", script, str(log)], stdout=subprocess.PIPE)
+        # It ends with this process, however that ends: `cat` then reads the end of its input.
+        holder = subprocess.Popen(
+            [*unshare, "sh", "-c", script, str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
     except FileNotFoundError as error:
         raise Missing("a disk of its own needs Linux with util-linux's unshare") from error
     try:

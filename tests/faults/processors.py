@@ -17,6 +17,7 @@ BETWEEN_CHANGES_S = 1.2
 KILLS = 3
 MOMENT_S = 0.4
 REBALANCE_S = 3.0
+LATE_S = 4.0
 SPARE = "processor-2"
 
 UNTIL_COMMITTED = STEPS[: STEPS.index("committed")]
@@ -68,7 +69,7 @@ def claimed_by_another(run: Run) -> None:
     run.wait_for(
         lambda: "cannot go on" in run.said("processor"), "an owner notices that it was fenced"
     )
-    run.recover(strike)
+    run.settle(strike)
 
 
 def paused_while(step: str) -> Callable[[Run], None]:
@@ -76,10 +77,12 @@ def paused_while(step: str) -> Callable[[Run], None]:
 
     def strike(run: Run) -> None:
         late = run.start_struck(f"freeze {step}")
-        run.wait_for(lambda: bool(late.said_since("struck")) or is_struck(late), "it is paused")
-        run.recover(run.strike())
+        run.wait_for(lambda: is_struck(late), "it is paused")
+        run.settle(run.strike())
+        strike = run.strike()
         late.service.signal(signal.SIGCONT)
-        run.recover(run.strike())
+        run.wait(LATE_S)
+        run.settle(strike)
 
     return strike
 
@@ -88,7 +91,7 @@ def killed_while_restoring(run: Run) -> None:
     """One that joins dies between fencing the owner and serving."""
     joining = run.start_struck("kill restoring")
     run.wait_for(lambda: joining.service.process.poll() is not None, "it is dead")
-    run.recover(run.strike())
+    run.settle(run.strike())
 
 
 def rebalanced_in_a_batch(run: Run) -> None:
@@ -99,7 +102,8 @@ def rebalanced_in_a_batch(run: Run) -> None:
     run.start(SPARE)
     run.wait(REBALANCE_S)
     struck.let_go()
-    run.recover(strike)
+    run.wait(REBALANCE_S)
+    run.settle(strike)
 
 
 def rebalanced_while_restoring(run: Run) -> None:
@@ -113,7 +117,8 @@ def rebalanced_while_restoring(run: Run) -> None:
     leaving.signal(signal.SIGTERM)
     run.wait(BETWEEN_CHANGES_S)
     joining.let_go()
-    run.recover(strike)
+    run.wait(REBALANCE_S)
+    run.settle(strike)
 
 
 def come_and_go(run: Run) -> None:
@@ -127,8 +132,7 @@ def come_and_go(run: Run) -> None:
             oldest.kill()
         else:
             oldest.signal(signal.SIGTERM)
-        strike = run.strike()
-    run.recover(strike)
+    run.settle(strike)
 
 
 def told_to_stop(run: Run) -> None:
@@ -137,7 +141,8 @@ def told_to_stop(run: Run) -> None:
     service = run.let_go("processor-1")
     service.signal(signal.SIGTERM)
     run.start(SPARE)
-    run.recover(strike)
+    run.wait_for(lambda: service.process.poll() is not None, "it has handed over")
+    run.settle(strike)
     if service.ended() != 0:
         raise Failed(f"it ended with {service.process.returncode}: {service.lines[-3:]}")
 

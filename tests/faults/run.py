@@ -145,6 +145,11 @@ class Run:
         """Wait until all partitions struck decide again, and note how long it took each."""
         self._recover(strike, self.watch.decided_again, "the partitions struck decide again")
 
+    def settle(self, strike: Strike) -> None:
+        """Wait until all partitions decide after now; note the longest silence since the strike."""
+        self._await(self.strike(set(strike.offsets)), self.watch.decided_again, "all decide again")
+        self.recovery_s += self.watch.silences(strike).values()
+
     def recover_rows(self, strike: Strike) -> None:
         """The same of the rows in Postgres."""
         self._recover(strike, self.watch.visible_again, "new rows are visible again")
@@ -152,10 +157,15 @@ class Run:
     def _recover(
         self, strike: Strike, seconds: Callable[[Strike], dict[int, float]], until: str
     ) -> None:
+        self._await(strike, seconds, until)
+        found = seconds(strike)
+        self.recovery_s += [found[number] for number in strike.offsets.keys() - self.broken]
+
+    def _await(
+        self, strike: Strike, seconds: Callable[[Strike], dict[int, float]], until: str
+    ) -> None:
         concerned = strike.offsets.keys() - self.broken
         self.wait_for(lambda: concerned <= seconds(strike).keys(), until)
-        found = seconds(strike)
-        self.recovery_s += [found[number] for number in concerned]
 
     def said(self, name: str) -> str:
         """All that a service wrote, in all its lives."""
@@ -224,6 +234,7 @@ class Run:
 
     def close(self) -> None:
         """End everything."""
+        self.load.abandon()
         self.watch.stop()
         self.world.close()
 

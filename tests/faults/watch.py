@@ -2,13 +2,14 @@
 
 Two threads look on: one reads the log of record as any reader does, the other the checkpoints in
 Postgres. Recovery of a partition is from a strike to the first batch that was written after it,
-or to the first rows of one.
+or to the first rows of one; where work is only disturbed, the longest silence since the strike.
 """
 
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import psycopg
@@ -89,6 +90,15 @@ class Watch:
     def visible_again(self, strike: Strike) -> dict[int, float]:
         """Seconds to the first rows of what the log did not show yet at the strike."""
         return _first(self._rows, strike, lambda seen, offset: seen.offset > offset + 1)
+
+    def silences(self, strike: Strike) -> dict[int, float]:
+        """The longest that each partition showed no new batch since the strike, in seconds."""
+        found: dict[int, float] = {}
+        for number in strike.offsets:
+            after = [one.at_s for one in list(self._batches[number]) if one.at_s > strike.at_s]
+            pauses = [later - earlier for earlier, later in pairwise([strike.at_s, *after])]
+            found[number] = max(pauses, default=0.0)
+        return found
 
     def _endlessly(self, look: Callable[[], None]) -> None:
         while not self._ending.is_set():
