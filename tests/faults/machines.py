@@ -29,19 +29,23 @@ class Missing(Exception):
 class OnASmallDisk(Stack):
     """A stack whose broker writes to a file system of its own."""
 
-    def __init__(self, data: Path, through: Sequence[str], log: Path) -> None:
-        """`log` is the broker's folder as this process sees it."""
+    def __init__(self, data: Path, through: Sequence[str], disk: Path) -> None:
+        """`disk` is that file system as this process sees it."""
         super().__init__(data, through)
-        self._filler = log / "filler"
+        self._filler = disk / "filler"
 
     def fill(self) -> None:
-        """Leave the broker no space."""
+        """Leave the broker no space, and nobody else less. Raises Missing."""
         with self._filler.open("wb", buffering=0) as filler:
-            try:
-                while filler.write(bytes(CHUNK)) == CHUNK:
-                    pass
-            except OSError:
-                return
+            for _ in range(DISK_BYTES // CHUNK):
+                try:
+                    if filler.write(bytes(CHUNK)) < CHUNK:
+                        return
+                except OSError:
+                    return
+        # It holds all of its bytes, so it cannot be the small one.
+        self.free()
+        raise Missing("the small disk was not where the broker writes")
 
     def free(self) -> None:
         """Give the space back."""
@@ -51,20 +55,21 @@ class OnASmallDisk(Stack):
 @contextmanager
 def on_a_small_disk(folder: Path) -> Generator[OnASmallDisk]:
     """A running stack whose broker has little space. Raises Missing."""
-    data = folder.absolute()
+    data, disk = folder.absolute() / "stack", folder.absolute() / "disk"
+    disk.mkdir(mode=0o700, parents=True)
     home = data / "kafka"
-    log = home / "log"
-    data.mkdir(mode=0o700, parents=True)
+    home.mkdir(mode=0o700, parents=True)
     # The stack's own mark, so that it takes the folder for one of its own.
     (data / "lock").touch()
-    log.mkdir(parents=True)
+    # A link: a folder that is removed takes its mount along, and the first start removes this one.
+    (home / "log").symlink_to(disk)
     as_root = os.geteuid() == 0
     unshare = ["unshare", "--mount"] if as_root else ["unshare", "--user", "--map-root-user", "-m"]
     script = f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$0" && echo mounted && exec cat'
     try:
         # It ends with this process, however that ends: `cat` then reads the end of its input.
         holder = subprocess.Popen(
-            [*unshare, "sh", "-c", script, str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [*unshare, "sh", "-c", script, str(disk)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
     except FileNotFoundError as error:
         raise Missing("a disk of its own needs Linux with util-linux's unshare") from error
@@ -74,7 +79,7 @@ def on_a_small_disk(folder: Path) -> Generator[OnASmallDisk]:
             raise Missing("a disk of its own needs root, or user namespaces for this user")
         spaces = ["--mount"] if as_root else ["--mount", "--user", "--preserve-credentials"]
         enter = ["nsenter", f"--target={holder.pid}", *spaces, "--", "env", f"--chdir={home}"]
-        with OnASmallDisk(data, enter, Path(f"/proc/{holder.pid}/root{log}")) as stack:
+        with OnASmallDisk(data, enter, Path(f"/proc/{holder.pid}/root{disk}")) as stack:
             stack.start()
             yield stack
     finally:
