@@ -168,11 +168,11 @@ class Run:
         self.wait_for(lambda: concerned <= seconds(strike).keys(), until)
 
     def said(self, name: str) -> str:
-        """All that a service wrote, in all its lives."""
+        """All that services wrote whose names begin so, in all their lives."""
         return "\n".join(
             service.log.read_text()
-            for service in (self.running.get(name), *self._ended, *self.excused)
-            if service is not None and service.log.name.startswith(name)
+            for service in (*self.running.values(), *self._ended, *self.excused)
+            if service.log.name.startswith(name)
         )
 
     def _said(self) -> str:
