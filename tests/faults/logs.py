@@ -22,6 +22,7 @@ from tests.faults.run import Failed, Run
 BROKEN = 2
 ANSWER_S = 30.0
 AWAY_S = 1.0
+SOME_BATCHES_S = 3.0
 CASTAGNOLI = 0x82F63B78
 LENGTH_AT, CHECKSUM_AT, CHECKED_FROM = 8, 17, 21
 """Where a batch of Kafka's log has its length, its checksum, and what the checksum is of."""
@@ -58,6 +59,7 @@ def log_cut(run: Run) -> None:
 
 def byte_changed(run: Run) -> None:
     """In the middle of the log, with the checksum made to fit: the verifier names the event."""
+    run.wait(SOME_BATCHES_S)
     stop_processors(run)
     run.world.wait_until_projected()
     run.stack.kafka.stop()
@@ -157,6 +159,8 @@ def _change(segment: Path) -> None:
     """Change one letter of an event in the middle."""
     data = bytearray(segment.read_bytes())
     holding = [(begin, end) for begin, end in _batches(data) if data.find(WORD, begin, end) >= 0]
+    if not holding:
+        raise Failed(f"{segment} has {len(data)} bytes, and no call in them")
     begin, end = holding[len(holding) // 2]
     at = data.find(WORD, begin, end)
     data[at : at + len(WORD)] = CHANGED_WORD

@@ -191,8 +191,8 @@ class Run:
             raise Failed("\n".join(found[:DOUBTS_MAX]) + f"\n({len(found)} in all)")
 
     def _doubts(self) -> Iterator[str]:
-        report, log, wanted, inputs = self.world.outcome()
-        yield from (str(one) for one in report.findings if one.partition not in self.broken)
+        report, log, wanted, inputs = self.world.outcome(self.broken)
+        yield from map(str, report.findings)
         inputs = [one for one in inputs if one.partition not in self.broken]
         events, letters = (
             [one for one in self.world.records(topic) if one.partition not in self.broken]
