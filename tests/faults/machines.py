@@ -1,25 +1,22 @@
 """Machines with a fault of their own: a broker on a small disk, a broker with another clock.
 
 The disk is a file system in memory, inside a mount namespace that no other process sees; it needs
-Linux and, unless run as root, user namespaces. The clock is libfaketime's, which must be there:
-the Debian package `libfaketime`, or any build of it named by FAKETIME_LIBRARY.
+Linux and, unless run as root, user namespaces. The clock is set by a small library that only the
+broker loads, `clock.c`; it needs Linux and a C compiler.
 """
 
 import os
-import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from devstack.jars import user_cache
 from devstack.stack import Stack
 
 DISK_BYTES = 256 * 1024 * 1024
 CHUNK = 1024 * 1024
-LIBRARY = "libfaketimeMT.so.1"
-PACKAGE = "libfaketime"
-FETCH_S_MAX = 120
+CLOCK = Path(__file__).with_name("clock.c")
 
 
 class Missing(Exception):
@@ -90,70 +87,40 @@ def on_a_small_disk(folder: Path) -> Generator[OnASmallDisk]:
 class WithAClock(Stack):
     """A stack whose broker sees another clock than this process."""
 
-    def __init__(self, data: Path, through: Sequence[str], clock: Path) -> None:
-        """`clock` is the file that tells the broker's library how far it is off."""
+    def __init__(self, data: Path, through: Sequence[str], ahead: Path) -> None:
+        """`ahead` is the file that tells how far the broker's clock is off."""
         super().__init__(data, through)
-        self._clock = clock
+        self._ahead = ahead
 
     def set_clock(self, seconds: int) -> None:
         """So many seconds ahead of the machine's clock, or behind it."""
-        beside = self._clock.with_suffix(".new")
-        beside.write_text(f"{seconds:+d}")
-        beside.replace(self._clock)
+        # In place: the broker has this very file in its memory.
+        with self._ahead.open("r+b", buffering=0) as ahead:
+            ahead.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
 
 @contextmanager
 def with_a_clock(folder: Path) -> Generator[WithAClock]:
     """A running stack whose broker's clock can be set. Raises Missing."""
-    library = faketime()
+    folder = folder.absolute()
     folder.mkdir(parents=True)
-    clock = folder.absolute() / "clock"
-    through = [
-        "env",
-        f"LD_PRELOAD={library}",
-        f"FAKETIME_TIMESTAMP_FILE={clock}",
-        "FAKETIME_NO_CACHE=1",
-        # What waits for a while shall not be woken by a jump.
-        "FAKETIME_DONT_FAKE_MONOTONIC=1",
-        "DONT_FAKE_MONOTONIC=1",
-    ]
-    with WithAClock(folder / "stack", through, clock) as stack:
-        stack.set_clock(0)
+    library, ahead = folder / "clock.so", folder / "ahead"
+    _compile(library)
+    ahead.write_bytes(bytes(8))
+    through = ["env", f"LD_PRELOAD={library}", f"CLOCK_AHEAD={ahead}"]
+    with WithAClock(folder / "stack", through, ahead) as stack:
         stack.start()
         yield stack
 
 
-def faketime() -> Path:
-    """The library; fetched into the user's cache where Debian's tools are. Raises Missing."""
-    if named := os.environ.get("FAKETIME_LIBRARY"):
-        return Path(named)
-    cache = user_cache() / "faketime"
-    places = [Path("/usr/lib"), Path("/usr/lib64"), cache]
-    for place in places:
-        if found := sorted(place.glob(f"**/{LIBRARY}")):
-            return found[0]
-    fetched = _fetched(cache)
-    if fetched is None:
-        raise Missing(
-            "setting the broker's clock needs libfaketime: install it (`apt-get install"
-            f" {PACKAGE}`, or your system's package), or name its {LIBRARY} in FAKETIME_LIBRARY"
-        )
-    return fetched
-
-
-def _fetched(cache: Path) -> Path | None:
-    if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        return None
-    cache.mkdir(parents=True, exist_ok=True)
-    _try(["apt-get", "download", PACKAGE], cache)
-    for package in cache.glob("*.deb"):
-        _try(["dpkg", "-x", str(package), str(cache)], cache)
-    found = sorted(cache.glob(f"**/{LIBRARY}"))
-    return found[0] if found else None
-
-
-def _try(command: list[str], folder: Path) -> None:
-    """Whether it worked is seen by what is there afterwards."""
-    subprocess.run(
-        command, cwd=folder, check=False, capture_output=True, timeout=FETCH_S_MAX, text=True
-    )
+def _compile(library: Path) -> None:
+    wanted = "setting the broker's clock needs Linux and a C compiler, `cc`"
+    if not sys.platform.startswith("linux"):
+        raise Missing(wanted)
+    command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(CLOCK), "-ldl"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except FileNotFoundError as error:
+        raise Missing(wanted) from error
+    except subprocess.CalledProcessError as error:
+        raise Missing(f"{wanted}: {error.stderr}") from error
