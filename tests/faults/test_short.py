@@ -1,5 +1,6 @@
-"""Some of the faults that `make faults` plays, on a stack of their own; all other steps of a batch
-are struck side by side in `tests/system`.
+"""Some of the faults that `make faults` plays, on a stack of their own.
+
+The steps of a batch, and the broker in mid-commit, are struck side by side in `tests/system`.
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,8 @@ SHORT = (
     "processors killed at random",
     "partition claimed twice",
     "rebalance storm",
-    "broker killed",
     "projector paused amid its rows",
     "serialization failures",
-    "Postgres killed",
     "poison bytes",
     "a byte changed in the log",
 )
