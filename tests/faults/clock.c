@@ -1,6 +1,6 @@
 /* Loaded before a program (LD_PRELOAD), this moves the wall clock that it sees, and nothing else:
- * what measures how long something takes goes on as before. The file that CLOCK_AHEAD names holds
- * eight bytes, so many seconds ahead of the machine's clock; whoever writes them moves the clock. */
+ * what measures how long something takes goes on as before. The file that CLOCK_AHEAD names has
+ * eight bytes, so many seconds ahead of the machine's clock; who writes them moves the clock. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
