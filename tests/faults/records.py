@@ -91,7 +91,7 @@ def published(run: Run, odd: Odd) -> list[Publication]:
 def poison(run: Run) -> list[Publication]:
     """Bytes that are nothing, or end too early, or go on too long."""
     key, whole = _key(run), usage(_call(run)).value
-    values = (b"", b"\xff" * 40, whole[:20], whole + b"\0", b"\0" * 400)
+    values = (b"\0", b"\xff" * 40, whole[:20], whole + b"\0")
     return [Publication(USAGE_CALLS.name, key, value) for value in values]
 
 
