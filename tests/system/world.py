@@ -232,7 +232,8 @@ class World:
         }
 
     def are_decided(self, ends: dict[Place, int]) -> bool:
-        return self._committed(ends) == ends
+        decided = self._committed(ends)
+        return all(decided.get(place, 0) >= end for place, end in ends.items())
 
     def decided(self, partition: int) -> int:
         """How many offsets of a partition's inputs are decided; 0 if none, or if unknown now."""
