@@ -1,7 +1,7 @@
 # The commands of the project; most make .venv first, from the lock file.
 # KEEP=1 leaves the demo running. PYTHON=python3.12 chooses the Python of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit registry bench check style types architecture locked wheel alerts
+.PHONY: help demo test unit registry faults bench check style types architecture locked wheel alerts
 .PHONY: lock reference clean venv
 
 PY := .venv/bin/python
@@ -20,6 +20,9 @@ unit: venv ## the tests that need no Kafka and no Postgres
 
 registry: venv ## the tests on a production schema registry (fetches 159 MB, once)
 	@$(PY) -m pytest -q -m apicurio
+
+faults: venv ## every fault on the real parts, with recovery times (half an hour)
+	@$(PY) -m tests.faults
 
 bench: venv ## throughput against the limit of the machine
 	@$(PY) -m bench

@@ -41,9 +41,13 @@ JVM_OPTIONS = (
 class Broker:
     """One broker that is a controller too; its address stays the same from start to start."""
 
-    def __init__(self, folder: DataFolder, name: str, node: Node) -> None:
+    def __init__(
+        self, folder: DataFolder, name: str, node: Node, through: Sequence[str] = ()
+    ) -> None:
+        """`through` is a program that its own programs are started through, as `env` is."""
         self._folder = folder
         self._home = folder.path / name
+        self._through = through
         self._java = Path()
         self._class_path: list[Path] = []
         self._process: Process | None = None
@@ -120,15 +124,18 @@ class Broker:
 
     def _command(self, *main: str) -> list[str]:
         class_path = ":".join(map(str, self._class_path))
-        return [str(self._java), *JVM_OPTIONS, "-cp", class_path, *main]
+        return [*self._through, str(self._java), *JVM_OPTIONS, "-cp", class_path, *main]
 
 
 class Kafka:
     """One broker, or a few, over a claimed data folder; a folder's number of them never changes."""
 
-    def __init__(self, folder: DataFolder, brokers: int | None = None) -> None:
-        """With None, as many as the folder has; one, if it has none yet."""
+    def __init__(
+        self, folder: DataFolder, brokers: int | None = None, through: Sequence[str] = ()
+    ) -> None:
+        """With None, as many as the folder has; one, if it has none yet. `through` as of each."""
         self._folder = folder
+        self._through = through
         self._wanted = brokers
         self._missed_s: dict[str, float] = {}
         self.brokers: list[Broker] = []
@@ -161,6 +168,7 @@ class Kafka:
                 self._folder,
                 name,
                 Node(number, self._folder.port(name), self._folder.port(f"{name} controller")),
+                self._through,
             )
             for number, name in enumerate(names, start=1)
         ]

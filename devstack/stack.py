@@ -1,6 +1,7 @@
 """Kafka and Postgres over one data folder, started together and stopped together."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,10 +24,15 @@ class Stack:
     `with Stack(folder) as stack:` makes sure of the stop; `stack.start(print)` is the start.
     """
 
-    def __init__(self, data: Path, brokers: int | None = None) -> None:
-        """With None, as many brokers as the folder's cluster has; one, if there is none yet."""
+    def __init__(
+        self, data: Path, brokers: int | None = None, kafka_through: Sequence[str] = ()
+    ) -> None:
+        """With None, as many brokers as the folder's cluster has; one, if there is none yet.
+
+        `kafka_through` is a program that the brokers are started through, as `env` is.
+        """
         self.folder = DataFolder(data)
-        self.kafka = Kafka(self.folder, brokers)
+        self.kafka = Kafka(self.folder, brokers, kafka_through)
         self.postgres = Postgres(self.folder)
         self._closing = ExitStack()
 

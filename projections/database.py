@@ -33,7 +33,11 @@ def translated() -> Generator[None]:
     """Raise Postgres's failures as the ledger's errors; the programmer's mistakes as they are."""
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+    except (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.IdleInTransactionSessionTimeout,
+    ) as error:
         raise ReadModelsUnavailable(f"Postgres: {_first_line(error)}") from error
     except (
         psycopg.errors.UndefinedTable,

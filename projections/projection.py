@@ -7,6 +7,8 @@ known from its rows, and nobody else moves the rows of a partition without movin
 from datetime import date
 from typing import Final
 
+from psycopg import sql
+
 from projections import (
     accounts,
     approvals,
@@ -59,6 +61,9 @@ STAGES: Final = (
     cards.STAGE,
 )
 
+IDLE_MS_MAX: Final = 10_000
+STATEMENT_MS_MAX: Final = 60_000
+
 
 def prefer_indexes(database: Database) -> None:
     """Make every join of the session look its rows up: a large table is never read whole.
@@ -68,6 +73,15 @@ def prefer_indexes(database: Database) -> None:
     database.prepare_threshold = None
     database.execute("SET enable_hashjoin = off")
     database.execute("SET enable_mergejoin = off")
+
+
+def never_hold_up(database: Database) -> None:
+    """Let Postgres end what the session leaves unfinished: a process may sleep amid a transaction.
+
+    Others wait for the checkpoint's row meanwhile. (ADR 094)
+    """
+    database.execute(sql.SQL("SET idle_in_transaction_session_timeout = {}").format(IDLE_MS_MAX))
+    database.execute(sql.SQL("SET statement_timeout = {}").format(STATEMENT_MS_MAX))
 
 
 class Rows:
@@ -157,6 +171,7 @@ class Projection:
         self._database = database
         self._months: set[date] = set()
         prefer_indexes(database)
+        never_hold_up(database)
         for stage in STAGES:
             stage.prepare(database)
 

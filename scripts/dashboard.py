@@ -118,7 +118,9 @@ ROWS: Final[dict[str, list[Panel]]] = {
             "Set aside, and repeated, in an hour",
             "none",
             {
-                "sum by (source, code) (increase(ledger_dead_letters_total[1h]))": "{{source}}: {{code}}",
+                "sum by (source, code) (increase(ledger_dead_letters_total[1h]))": (
+                    "{{source}}: {{code}}"
+                ),
                 "sum(increase(ledger_repeats_total[1h]))": "repeats",
             },
         ),

@@ -190,8 +190,15 @@ def _body(value: Avro) -> tuple[str, Avro]:
 def expected(records: Iterable[Record], partitions: int) -> Tenants:
     """The figures that inputs come to, applied one by one in the order they were appended."""
     sums = _Inputs(partitions)
+    newest_ms: dict[tuple[str, int], int] = defaultdict(int)
+    moments: list[tuple[int, bool, Record]] = []
+    for record in sorted(records):
+        # Where the broker's clock was set back, a partition's order still stands.
+        place = record.topic, record.partition
+        newest_ms[place] = max(newest_ms[place], record.appended_at_ms)
+        moments.append((newest_ms[place], record.topic in USAGE, record))
     # At the same moment commands come first: usage never waits for a later phase's.
-    for record in sorted(records, key=lambda one: (one.appended_at_ms, one.topic in USAGE, *one)):
+    for _, _, record in sorted(moments):
         if record.topic in (*USAGE, COMMANDS):
             sums.take(record)
     return dict(sums.tenants)

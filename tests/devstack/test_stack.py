@@ -212,7 +212,7 @@ EXPECTED = {
     "group.initial.rebalance.delay.ms": "0",
     "log.message.timestamp.type": "LogAppendTime",
     "message.max.bytes": "8388608",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000",
     "unclean.leader.election.enable": "false",
 }
 

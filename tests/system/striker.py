@@ -1,4 +1,4 @@
-"""A processor as production runs it, with something that happens at a named step of a batch.
+"""A processor as production runs it, with something that happens at a named step.
 
 Arguments: what happens, and at which step.
 
@@ -8,35 +8,42 @@ Arguments: what happens, and at which step.
 
 SIGUSR1 arms it. It prints what a test waits for, a line each: `serves 3`, `released 3`, `armed`,
 `struck 3`. Everything else is `ledger run processor`.
+
+Besides the steps of a batch there are two of a take-over, for which it is armed from its start:
+`assigned`, before the previous owner is fenced, and `restoring`, after that.
 """
 
 import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from functools import partial
 
-from cli.services import service
-from consumers.processor.figures import SERVING, ProcessorFigures
-from consumers.processor.run import run
-from ledger.batch import Rules
+from cli import main as program
+from consumers.processor import figures
+from consumers.processor.figures import ProcessorFigures
+from consumers.processor.step import PartitionProcessor
+from eventlog.logic import Position
+from eventlog.records import InputRecord
 from service.health import Health
 from service.signals import Stop
 
 SIGNALS = {"freeze": signal.SIGSTOP, "kill": signal.SIGKILL}
+ASSIGNED, RESTORING = "assigned", "restoring"
 
 
 def say(line: str) -> None:
     os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
 
-class Striker(ProcessorFigures):
-    """Strikes once, when a batch reaches the step; before and after it is the usual observer."""
+class Strike:
+    """What happens once, when the step is reached."""
 
-    def __init__(self, health: Health, what: str, step: str) -> None:
-        super().__init__(health)
+    def __init__(self, what: str, step: str) -> None:
         self._what = what
         self._step = step
-        self._is_armed = False
+        self._is_armed = step in (ASSIGNED, RESTORING)
         self._let_go = Stop()
 
     def arm(self, *_: object) -> None:
@@ -46,16 +53,7 @@ class Striker(ProcessorFigures):
     def let_go(self, *_: object) -> None:
         self._let_go.request("told to")
 
-    def took_over(self, partition: int, seconds: float) -> None:
-        super().took_over(partition, seconds)
-        say(f"serves {partition}")
-
-    def released(self, partition: int) -> None:
-        super().released(partition)
-        say(f"released {partition}")
-
-    def step_reached(self, step: str, partition: int) -> None:
-        super().step_reached(step, partition)
+    def reach(self, step: str, partition: int) -> None:
         if self._is_armed and step == self._step:
             self._is_armed = False
             say(f"struck {partition}")
@@ -69,13 +67,48 @@ class Striker(ProcessorFigures):
             signal.pthread_kill(threading.get_ident(), SIGNALS[self._what])
 
 
+class Striker(ProcessorFigures):
+    """The usual observer, who also says what happens, and strikes."""
+
+    def __init__(self, health: Health, strike: Strike) -> None:
+        super().__init__(health)
+        self._strike = strike
+
+    def assigned(self, partition: int) -> None:
+        super().assigned(partition)
+        self._strike.reach(ASSIGNED, partition)
+
+    def took_over(self, partition: int, seconds: float) -> None:
+        super().took_over(partition, seconds)
+        say(f"serves {partition}")
+
+    def released(self, partition: int) -> None:
+        super().released(partition)
+        say(f"released {partition}")
+
+    def step_reached(self, step: str, partition: int) -> None:
+        super().step_reached(step, partition)
+        self._strike.reach(step, partition)
+
+
+def _striker(strike: Strike, health: Health) -> Striker:
+    return Striker(health, strike)
+
+
 def main(what: str, step: str) -> None:
-    with service("processor", SERVING) as own:
-        striker = Striker(own.health, what, step)
-        signal.signal(signal.SIGUSR1, striker.arm)
-        signal.signal(signal.SIGUSR2, striker.let_go)
-        rules = Rules(deduplication_window_ms=own.settings.deduplication_window_ms)
-        run(own.kafka, own.settings.partitions, rules, own.version, own.stop, striker)
+    strike = Strike(what, step)
+    signal.signal(signal.SIGUSR1, strike.arm)
+    signal.signal(signal.SIGUSR2, strike.let_go)
+    restore = PartitionProcessor.restore
+
+    def restored(self: PartitionProcessor, events: Iterator[InputRecord]) -> dict[str, Position]:
+        strike.reach(RESTORING, -1)
+        return restore(self, events)
+
+    PartitionProcessor.restore = restored
+    # By that name `ledger run processor` looks its observer up.
+    figures.ProcessorFigures = partial(_striker, strike)
+    program.cli(["run", "processor"])
 
 
 if __name__ == "__main__":

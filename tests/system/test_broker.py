@@ -1,7 +1,6 @@
 """The broker killed while batches are being committed, and started again: all is decided once."""
 
 import os
-import re
 import signal
 from dataclasses import dataclass, field
 
@@ -86,7 +85,7 @@ def told(own: Stack, world: World) -> Story:
     own.kafka.kill()
     struck[UNSENT].let_go()
     struck[DONE].let_go()
-    start_again(own)
+    own.kafka.start()
     world.connect()
     # Then all is decided, and all that was published may come again
     supervised = Supervised(world, {name: one.service for name, one in struck.items()})
@@ -136,16 +135,3 @@ def go_on(stack: Stack) -> None:
 def pid(stack: Stack) -> int:
     assert stack.kafka.process.pid is not None
     return stack.kafka.process.pid
-
-
-def start_again(stack: Stack) -> None:
-    """Start a killed broker, which then rolls nothing back before its partitions have leaders.
-
-    What Kafka 4.4 ends earlier hangs for ever: it takes partitions without a leader for deleted.
-    With the stack's own settings that befalls every transaction whose time was up by the start.
-    """
-    settings = stack.folder.path / "kafka" / "server.properties"
-    text, changes = re.subn(r"(cleanup\.interval\.ms)=1000\b", r"\1=10000", settings.read_text())
-    assert changes == 1
-    settings.write_text(text)
-    stack.kafka.start()
