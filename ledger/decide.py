@@ -15,6 +15,7 @@ from ledger.correcting import Correcting
 from ledger.events import (
     ApprovalAsked,
     CardAdopted,
+    ChatHour,
     Draining,
     Event,
     HoldPlaced,
@@ -27,7 +28,7 @@ from ledger.events import (
     is_outcome,
 )
 from ledger.memory import HASH_SIZE
-from ledger.partition import CHAT, DAY_MS, HOLD, Due, Overlay, PartitionState
+from ledger.partition import DAY_MS, Due, Overlay, PartitionState
 from ledger.rates import DEFAULT_CARD, RateLine
 from ledger.refusals import Refusal
 from ledger.usage import (
@@ -404,15 +405,15 @@ class Deciding(Correcting):
     def _end(self, wallet: Wallet, due: Due, cause: Cause) -> None:
         """Let what is due end: a hold expires, a chat's hour is charged, a wait is given up."""
         cause.occurred_at_ms = due.at_ms
-        if due.kind == HOLD:
-            wallet.expire_hold(str(due.what[0]), cause)
-        elif due.kind == CHAT:
-            hour = next(one for one in wallet.chats if msgspec.structs.astuple(one) == due.what)
-            card = self.overlay.cards.version(hour.card_id, hour.card_version)
+        what = due.what
+        if isinstance(what, str):
+            wallet.expire_hold(what, cause)
+        elif isinstance(what, ChatHour):
+            card = self.overlay.cards.version(what.card_id, what.card_version)
             assert card is not None, "a card that priced something is never forgotten"
-            wallet.charge_chat(hour, card, cause)
+            wallet.charge_chat(what, card, cause)
         else:
-            waiting = next(one for one in wallet.waiting.values() if one.corrected == due.what)
+            waiting = wallet.waiting[what]
             own = msgspec.structs.replace(cause)
             self.as_of(waiting, own)
             wallet.hold_for_review(waiting.usage, ReviewReason.ORIGINAL_UNKNOWN, own)

@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ledger.commands import AskToSpend, PlaceHold, VoidHold
 from ledger.events import (
     ArrearsCollected,
@@ -39,6 +37,7 @@ from ledger.memory import MemoryInRam, UsageKey, UsageMemory, pack, unpack
 from ledger.rates import CardBook, RateCard
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage
 from ledger.wallet import Wallet
+from ledger.wallet.state import UsageName
 
 DAY_MS: Final = 24 * 60 * 60_000
 
@@ -69,13 +68,13 @@ class AnsweredCommand(NamedTuple):
 class Due(NamedTuple):
     """Something that ends by itself, in the order of its end: a hold, a chat's hour, a wait.
 
-    `what` names it within its wallet: a hold's id, a `ChatHour`'s fields, a correction's target.
+    `what` names it within its wallet: a hold's id, a chat's hour, what a correction corrects.
     """
 
     at_ms: int
     tenant_id: str
     kind: str
-    what: tuple[str | int, ...]
+    what: str | ChatHour | UsageName
 
 
 HOLD: Final = "hold"
@@ -301,7 +300,7 @@ class Overlay:
             self._await(Due(event.waits_until_ms, tenant_id, CORRECTION, event.corrected))
         elif isinstance(event, ChatCounted):
             hour = event.hour
-            self._await(Due(hour.closes_at_ms, tenant_id, CHAT, msgspec.structs.astuple(hour)))
+            self._await(Due(hour.closes_at_ms, tenant_id, CHAT, hour))
         ends_hold = isinstance(event, InputHeldForReview | CorrectionWaits) and event.ends_hold
         self._note_usage(event, usage, ends_hold=ends_hold)
 
@@ -337,7 +336,7 @@ class Overlay:
         elif isinstance(event, ChatCharged):
             self._chat_charges[event.originator_id, event.hour] = place
         elif isinstance(event, HoldPlaced) and event.means is not HoldMeans.USAGE_CAME_FIRST:
-            self._await(Due(event.expires_at_ms, event.originator_id, HOLD, (event.hold_id,)))
+            self._await(Due(event.expires_at_ms, event.originator_id, HOLD, event.hold_id))
         is_of_usage = isinstance(event, InputRefused) and event.input_type in _USAGE_TYPES
         if is_outcome(event) and not is_of_usage:
             name = (event.originator_id, event.input_id)
@@ -381,9 +380,10 @@ class Overlay:
 
 def is_open(wallet: Wallet, due: Due) -> bool:
     """Whether what is due did not end before."""
-    if due.kind == HOLD:
-        return due.what[0] in wallet.holds
-    if due.kind == CHAT:
-        return any(msgspec.structs.astuple(hour) == due.what for hour in wallet.chats)
-    waiting = next((one for one in wallet.waiting.values() if one.corrected == due.what), None)
+    what = due.what
+    if isinstance(what, str):
+        return what in wallet.holds
+    if isinstance(what, ChatHour):
+        return what in wallet.chats
+    waiting = wallet.waiting.get(what)
     return waiting is not None and waiting.waits_until_ms == due.at_ms

@@ -35,7 +35,6 @@ from ledger.events.envelope import (
     lines_micros,
     payment_lot,
     portions_micros,
-    without,
 )
 from ledger.events.holds import (
     HoldExpired,
@@ -149,7 +148,6 @@ __all__ = [
     "lines_micros",
     "payment_lot",
     "portions_micros",
-    "without",
 ]
 
 
