@@ -37,7 +37,7 @@ from ledger.memory import MemoryInRam, UsageKey, UsageMemory, pack, unpack
 from ledger.rates import CardBook, RateCard
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage
 from ledger.wallet import Wallet
-from ledger.wallet.state import UsageName
+from ledger.wallet.state import UsageName, usage_name
 
 DAY_MS: Final = 24 * 60 * 60_000
 
@@ -68,7 +68,8 @@ class AnsweredCommand(NamedTuple):
 class Due(NamedTuple):
     """Something that ends by itself, in the order of its end: a hold, a chat's hour, a wait.
 
-    `what` names it within its wallet: a hold's id, a chat's hour, what a correction corrects.
+    `what` names it within its wallet: a hold's id, a chat's hour, what a correction corrects. One
+    that waited is due (`GO_ON`) as soon as what it corrects stands, and no input applied it.
     """
 
     at_ms: int
@@ -80,6 +81,7 @@ class Due(NamedTuple):
 HOLD: Final = "hold"
 CHAT: Final = "chat"
 CORRECTION: Final = "correction"
+GO_ON: Final = "go on"
 
 
 class PartitionState:
@@ -182,12 +184,13 @@ class Overlay:
         self._days = (*with_events, (day, self.place))
         self.day_ends_ms = (day + 1) * DAY_MS
 
-    def forget(self, before_ms: int) -> None:
-        """From now on, know nothing that was recorded on a day before that time's (UTC).
+    def forget(self, window_ms: int) -> None:
+        """From now on, know nothing that was recorded on a day (UTC) which is wholly past.
 
-        What was held for review, and commands but for holds, stay known.
+        That is by more than the window and a day: usage from up to 5 minutes ahead was recorded
+        before it happened. What was held for review, and commands but for holds, stay known.
         """
-        day = before_ms // DAY_MS
+        day = max(0, self.now_ms - window_ms - DAY_MS) // DAY_MS
         self._forgotten_before_ms = day * DAY_MS
         kept = (place for began, place in self._days if began >= day)
         self._forgotten_before_place = next(kept, self.place)
@@ -313,7 +316,10 @@ class Overlay:
         insort(self._due, due)
 
     def _note_usage(self, event: UsageEvent, usage: AnyUsage, *, ends_hold: bool) -> None:
-        """The hold it names is not to be placed any more; what it corrects was corrected."""
+        """The hold it names is not to be placed any more; what it corrects was corrected.
+
+        What waited for a correction follows it at once, or with the next tick.
+        """
         tenant_id = event.originator_id
         if isinstance(usage, CallUsage) and usage.hold_id is not None and not ends_hold:
             self._holds_named_by_usage[tenant_id, usage.hold_id] = event.recorded_at_ms
@@ -324,6 +330,9 @@ class Overlay:
                 known = unpack(packed)
                 corrected = pack(known.content_hash, known.place, is_corrected=True)
                 self._usage[key][usage.corrects] = corrected
+            name = usage_name(usage)
+            if name in self.wallet(tenant_id).waiting:
+                self._await(Due(event.recorded_at_ms, tenant_id, GO_ON, name))
 
     def _note_wallet_event(self, event: WalletEvent, place: int) -> None:
         """The first answer stands: a conflict is refused, and changes nothing of it."""
@@ -343,11 +352,12 @@ class Overlay:
             if self.command(name) is None:
                 self._commands[name] = AnsweredCommand(event.input_hash, event)
 
-    def replay(self, event: Event) -> None:
-        """Apply an event read from the log."""
+    def replay(self, event: Event, window_ms: int) -> None:
+        """Apply an event read from the log, forgetting what whoever wrote it forgot."""
         self.now_ms = event.recorded_at_ms
         if self.now_ms >= self.day_ends_ms:
             self.begin_day()
+            self.forget(window_ms)
         if isinstance(event, WalletEvent):
             self.wallet(event.originator_id).apply(event)
         self.note(event)
@@ -386,4 +396,4 @@ def is_open(wallet: Wallet, due: Due) -> bool:
     if isinstance(what, ChatHour):
         return what in wallet.chats
     waiting = wallet.waiting.get(what)
-    return waiting is not None and waiting.waits_until_ms == due.at_ms
+    return waiting is not None and (due.kind == GO_ON or waiting.waits_until_ms == due.at_ms)

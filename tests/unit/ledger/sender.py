@@ -107,6 +107,10 @@ class Sender:
     def correct_ahead(self, tenant: str, project: str) -> None:
         self.traffic.correct_ahead(self._recent(), self.random.randrange(3))
 
+    def correct_waiting(self, tenant: str, project: str) -> None:
+        for _ in range(self._pick(1, 2, 4)):
+            self.traffic.correct_waiting(self.random.randrange(3))
+
     def send_late(self, tenant: str, project: str) -> None:
         self.traffic.send_late()
 
@@ -276,6 +280,7 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "correct": (Sender.correct, 6),
     "withdraw": (Sender.withdraw, 3),
     "correct ahead": (Sender.correct_ahead, 3),
+    "correct waiting": (Sender.correct_waiting, 1),
     "send late": (Sender.send_late, 3),
     "hold": (Sender.hold, 20),
     "void": (Sender.void, 6),

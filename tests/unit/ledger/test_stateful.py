@@ -92,7 +92,8 @@ def told_by_log_micros(events: Sequence[WalletEvent]) -> int:
 
 def check_replay(partition: Partition) -> None:
     """The log, read back from its bytes, folds to the state that wrote it."""
-    assert facts(replayed(partition.log)) == facts(partition.state)
+    window_ms = partition.rules.deduplication_window_ms
+    assert facts(replayed(partition.log, window_ms)) == facts(partition.state)
 
 
 def check_other_batches(traffic: Traffic, partition: Partition) -> None:
