@@ -389,11 +389,14 @@ class Overlay:
 
 
 def is_open(wallet: Wallet, due: Due) -> bool:
-    """Whether what is due did not end before."""
+    """Whether what is due did not end before; another of that name may have begun since."""
     what = due.what
     if isinstance(what, str):
-        return what in wallet.holds
+        hold = wallet.holds.get(what)
+        return hold is not None and hold.expires_at_ms == due.at_ms
     if isinstance(what, ChatHour):
         return what in wallet.chats
     waiting = wallet.waiting.get(what)
-    return waiting is not None and (due.kind == GO_ON or waiting.waits_until_ms == due.at_ms)
+    if waiting is None or due.kind == CORRECTION:
+        return waiting is not None and waiting.waits_until_ms == due.at_ms
+    return waiting.recorded_at_ms <= due.at_ms

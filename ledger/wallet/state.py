@@ -49,10 +49,11 @@ class Lot(msgspec.Struct, frozen=True):
 
 
 class Hold(NamedTuple):
-    """What is set aside for a call, and in which project."""
+    """What is set aside for a call, in which project, and until when."""
 
     project_id: str
     amount_micros: int
+    expires_at_ms: int
 
 
 class OpenChat(NamedTuple):
@@ -316,9 +317,11 @@ class WalletState(BaseAggregate[str]):
                 name: one for name, one in self.undoable.items() if not done.concerns(one, charge)
             }
 
-    def begin_hold(self, hold_id: str, project_id: str, amount_micros: int) -> None:
+    def begin_hold(
+        self, hold_id: str, project_id: str, amount_micros: int, expires_at_ms: int
+    ) -> None:
         """Set an amount aside under the hold's id."""
-        self.holds[hold_id] = Hold(project_id, amount_micros)
+        self.holds[hold_id] = Hold(project_id, amount_micros, expires_at_ms)
         self._hold(project_id, amount_micros)
 
     def end_hold(self, hold_id: str) -> None:

@@ -101,6 +101,8 @@ class Oracle:
         self.now_ms = 0
         self.came_in: defaultdict[str, int] = defaultdict(int)
         self.usage: dict[tuple[type, str, str], Known] = {}
+        self.forgotten: list[Known] = []
+        """Usage whose id was used anew after the window; what it was charged stands."""
         self.hours: defaultdict[Hour, tuple[int, int]] = defaultdict(lambda: (0, 0))
         self.closed: set[Hour] = set()
         self.waiting: dict[tuple[type, str, str], tuple[Known, int]] = {}
@@ -138,11 +140,12 @@ class Oracle:
     def net_micros(self, tenant_id: str) -> int:
         """What came in, less all that stands charged."""
         charged = 0
-        for (_, tenant, _), known in self.usage.items():
-            if tenant == tenant_id and known.state == "charged" and known.is_live:
-                usage = known.usage
-                if not isinstance(usage, ChatUsage):
-                    charged += price_micros(usage, self.cards[known.card][1]) or 0
+        for known in (*self.usage.values(), *self.forgotten):
+            usage = known.usage
+            if usage.tenant_id != tenant_id or known.state != "charged" or not known.is_live:
+                continue
+            if not isinstance(usage, ChatUsage):
+                charged += price_micros(usage, self.cards[known.card][1]) or 0
         for hour in self.closed:
             if hour[0] == tenant_id and hour[3]:
                 charged += chat_micros(self.hours[hour], self.cards[hour[4]][1])
@@ -157,7 +160,10 @@ class Oracle:
         self._meet(tenant_id, project_id)
         self._used.add((tenant_id, project_id))
         known = Known(usage, self.now_ms, "review")
-        self.usage[type(usage), tenant_id, usage.event_id] = known
+        name = (type(usage), tenant_id, usage.event_id)
+        if name in self.usage:
+            self.forgotten.append(self.usage[name])
+        self.usage[name] = known
         over_ms = usage.occurred_at if isinstance(usage, ChatUsage) else usage.ended_at
         if not self.now_ms - WINDOW_MS <= over_ms <= item.appended_at_ms + AHEAD_MS:
             return

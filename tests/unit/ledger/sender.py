@@ -97,7 +97,7 @@ class Sender:
         self.traffic.chat(tenant, project, tokens=tokens, ago_ms=self._age())
 
     def correct(self, tenant: str, project: str) -> None:
-        if self._chance(0.2):
+        if self._chance(0.3):
             self._to_review.append(len(self.traffic.arrived))
         self.traffic.correct(self._recent(), self.random.randrange(3))
 
@@ -142,6 +142,10 @@ class Sender:
 
     def repeat(self, tenant: str, project: str) -> None:
         self.traffic.repeat(self._recent())
+
+    def repeat_anything(self, tenant: str, project: str) -> None:
+        """What was sent so long ago that its id may be forgotten."""
+        self.traffic.repeat(self.random.randrange(len(self.traffic.arrived)))
 
     def contradict(self, tenant: str, project: str) -> None:
         self.traffic.contradict(self._recent())
@@ -214,7 +218,9 @@ class Sender:
 
     def review(self, tenant: str, project: str) -> None:
         index = self._pick(self._recent(), *self._to_review[-5:] * 3)
-        if self._chance(0.7):
+        if self._chance(0.3):
+            self.traffic.correct(index, self.random.randrange(3))
+        if self._chance(0.6):
             version = self._pick(None, 1, self._newest_card)
             self.traffic.about(index, ask.AcceptReview, "review_id", card_version=version)
         else:
@@ -288,6 +294,7 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "wait": (Sender.wait, 7),
     "tick": (Sender.tick, 5),
     "repeat": (Sender.repeat, 6),
+    "repeat anything": (Sender.repeat_anything, 4),
     "contradict": (Sender.contradict, 3),
     "garbage": (Sender.garbage, 1),
     "open": (Sender.open_project, 1),
@@ -296,9 +303,9 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "grant": (Sender.grant, 6),
     "adjust": (Sender.adjust, 8),
     "write off": (Sender.write_off, 3),
-    "terms": (Sender.set_terms, 5),
+    "terms": (Sender.set_terms, 7),
     "freeze": (Sender.freeze, 3),
-    "close": (Sender.close, 9),
+    "close": (Sender.close, 11),
     "budget": (Sender.set_budget, 8),
     "low balance": (Sender.set_low_balance_line, 5),
     "review": (Sender.review, 8),

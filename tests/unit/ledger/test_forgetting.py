@@ -7,6 +7,7 @@ import pytest
 
 from ledger.batch import Rules
 from ledger.decide import decide
+from ledger.events import HoldExpired
 from ledger.partition import DAY_MS, Overlay, PartitionState
 from ledger.usage import Tier
 from schemas.codec import wallet_events
@@ -99,3 +100,23 @@ def test_a_hold_whose_id_is_used_anew_after_the_window_is_answered_alike_after_a
         decision = decide(state, [again], state.now_ms, state.now_ms, RULES)
         assert decision.repeats == 1
         assert [reply.amount_micros for _, reply in decision.replies] == [1_500_000]
+
+
+@pytest.mark.rule("6.window")
+def test_a_hold_whose_id_is_used_anew_does_not_end_with_the_first_after_a_restart() -> None:
+    traffic = Traffic()
+    traffic.open_project("ann", "shop", DAY_MS)
+    traffic.top_up("ann", 1, 20_000_000)
+    traffic.hold("ann", "shop", 1, Tier.STANDARD, 300_000, asked_ago_ms=0)
+    traffic.wait(DAY_MS)
+    traffic.tick(0)
+    traffic.wait(WINDOW_MS + 2 * DAY_MS)
+    traffic.hold("ann", "shop", 1, Tier.PREMIUM, 300_000, asked_ago_ms=0)
+    partition = decided(traffic)
+    assert [type(event) for event in partition.events].count(HoldExpired) == 1
+    traffic.tick(0)
+    for state in (partition.state, replayed(partition.log, WINDOW_MS)):
+        state.forget_what_ended()
+        tick = traffic.arrived[-1]
+        decision = decide(state, [tick.item], state.now_ms, tick.usage_read_to_ms, RULES)
+        assert (decision.ticks, decision.events) == (1, [])

@@ -40,7 +40,7 @@ class Partition:
         self.replies: list[tuple[Input, Reply]] = []
         self.followed: dict[str, Wallet] = {}
         self.counted: Counter[str] = Counter()
-        self._ticks: set[str] = set()
+        self.ticks: set[str] = set()
 
     @property
     def wallet_values(self) -> list[bytes]:
@@ -100,9 +100,9 @@ class Partition:
 
     def _check_outcomes(self, decision: Decision, batch: Sequence[Input]) -> None:
         """Invariant 3: one outcome for every input but repeats and ticks, and within the limits."""
-        self._ticks |= {one.event_id_stem for one in batch if isinstance(one.value, Tick)}
-        answering = {_stem(event) for event in decision.events if _answers(event)}
-        outcomes = len(answering - self._ticks)
+        self.ticks |= {one.event_id_stem for one in batch if isinstance(one.value, Tick)}
+        answering = {stem_of(event) for event in decision.events if _answers(event)}
+        outcomes = len(answering - self.ticks)
         uncounted = decision.repeats + decision.ticks + len(decision.dead_letters)
         assert decision.consumed == outcomes + uncounted
         outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
@@ -132,7 +132,8 @@ class Partition:
             assert _facts_of(self.followed[tenant_id]) == _facts_of(wallet)
 
 
-def _stem(event: Event) -> str:
+def stem_of(event: Event) -> str:
+    """What names the input that caused it."""
     return event.event_id.rpartition(":")[0]
 
 
