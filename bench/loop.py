@@ -131,7 +131,7 @@ def _stages(openings: Batch, batches: Sequence[Batch]) -> dict[str, float]:
     )
     reader = Reader(CLAIM)
     state, chains = PartitionState("bench"), Chains("bench")
-    opening = decide(state, reader.read(openings)[0], 0, 0, Rules(10**12))
+    opening = decide(state, reader.read(openings), 0, 0, Rules(10**12))
     opening.overlay.merge()
     for batch in batches:
         values = [record.value() or b"" for record in batch]
@@ -142,14 +142,14 @@ def _stages(openings: Batch, batches: Sequence[Batch]) -> dict[str, float]:
         for value in values:
             codec.content_hash(codec.payload_of(value))
         marks.append(time.process_time_ns())
-        inputs, payloads = reader.read(batch)
+        inputs = reader.read(batch)
         marks.append(time.process_time_ns())
         decision = decide(state, inputs, state.now_ms, 0, RULES)
         marks.append(time.process_time_ns())
         decision.overlay.merge()
         marks.append(time.process_time_ns())
         heads: dict[str, bytes] = {}
-        chains.link(decision.events, heads, payloads)
+        chains.link(decision.events, heads)
         chains.advance(heads)
         marks.append(time.process_time_ns())
         for stage, began, ended in zip(spent_ns, marks, marks[1:], strict=False):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import confluent_kafka
 
+from schemas.native import IS_COMPILED
+
 
 def facts() -> dict[str, object]:
     """What two runs must share to be compared, and how busy the machine was before."""
@@ -14,6 +16,7 @@ def facts() -> dict[str, object]:
         "processor": _processor(),
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
+        "codec": "compiled" if IS_COMPILED else "all Python",
         "librdkafka": confluent_kafka.libversion()[0],
         "load_before": round(os.getloadavg()[0], 2),
     }

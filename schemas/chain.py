@@ -4,10 +4,10 @@ A wallet's values are one chain, a partition's own values (cards, footers) anoth
 holds the hash of its batch, so that a wallet dropped whole, or a cut tail, is seen as well.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 
-from ledger.events import Event, UsageEvent
+from ledger.events import Event
 from schemas.codec import wallet_events
 
 
@@ -35,20 +35,16 @@ class Chains:
         return self._heads.get(tenant_id) or beginning(tenant_id)
 
     def link(
-        self, events: Iterable[Event], batch_heads: dict[str, bytes], payloads: Mapping[int, bytes]
+        self, events: Iterable[Event], batch_heads: dict[str, bytes]
     ) -> tuple[list[bytes], list[bytes]]:
-        """The events' values, chained, and their hashes; `batch_heads` is moved on.
-
-        `payloads` holds bytes of usage as it was published, by the identity of the usage.
-        """
+        """The events' values, chained, and their hashes; `batch_heads` is moved on."""
         values: list[bytes] = []
         hashes: list[bytes] = []
         encode = wallet_events.encode
         for event in events:
             tenant_id = event.originator_id
             prev = batch_heads.get(tenant_id) or self.head(tenant_id)
-            payload = payloads.get(id(event.usage)) if isinstance(event, UsageEvent) else None
-            value = encode(event, prev, payload)
+            value = encode(event, prev)
             batch_heads[tenant_id] = value_hash = sha256(value).digest()
             values.append(value)
             hashes.append(value_hash)

@@ -13,8 +13,9 @@ import msgspec
 from ledger import commands, events, rates, refusals, usage
 from ledger.errors import UnreadableInput
 from schemas.catalogue import latest, versions
-from schemas.compiler import Decoder, compile_decoder, compile_encoder
-from schemas.layout import layout, layouts_within
+from schemas.compiler import Decoder, Encoder, compile_decoder, compile_encoder
+from schemas.layout import Node
+from schemas.native import quick_decoder, quick_encoder
 from schemas.primitives import Malformed
 
 T = TypeVar("T")
@@ -56,7 +57,8 @@ def _types(*modules: object) -> Mapping[str, type]:
     return found | {"Header": Header, "DeadLetter": DeadLetter}
 
 
-_TYPES: Final = _types(commands, events, rates, refusals, usage)
+TYPES: Final = _types(commands, events, rates, refusals, usage)
+"""The core's type for each record and enum of the schemas."""
 
 
 class UnknownSchema(UnreadableInput):
@@ -76,8 +78,8 @@ class TopicCodec(Generic[T]):
     def __init__(self, topic: str, renamed: Mapping[str, str] | None = None) -> None:
         self._topic = topic
         newest = latest(topic)
-        self.encode: Callable[[T], bytes] = compile_encoder(
-            newest.parsed, _TYPES, _prefix(newest.schema_id), renamed
+        self.encode: Callable[[T], bytes] = _encoder(
+            newest.parsed, _prefix(newest.schema_id), renamed
         )
         """From a value to its bytes as they stand on the topic."""
         self._decoders = _decoders(topic, renamed, None)
@@ -98,28 +100,21 @@ class TopicCodec(Generic[T]):
 class EncodeEvent(Protocol):
     """From an event and the hash of the value before it to bytes."""
 
-    def __call__(
-        self, event: events.Event, prev: bytes, usage_payload: bytes | None = None, /
-    ) -> bytes:
-        """The value; `usage_payload`, if given, is the event's usage as it was published."""
-        ...
+    def __call__(self, event: events.Event, prev: bytes, /) -> bytes: ...
 
 
 class EventCodec:
     """Reads and writes `wallet.events`: an event and `prev`, the hash of the value before it."""
 
     TOPIC: Final = "wallet.events"
-    SPLICED: Final = "CallUsage"
 
     def __init__(self) -> None:
         newest = latest(self.TOPIC)
-        self.encode: EncodeEvent = compile_encoder(
+        self.encode: EncodeEvent = _encoder(
             newest.parsed,
-            _TYPES,
             _prefix(newest.schema_id),
             EVENT_ATTRIBUTES,
             beside="prev",
-            spliced=self.SPLICED,
         )
         self._decoders = _decoders(self.TOPIC, EVENT_ATTRIBUTES, "prev")
 
@@ -144,21 +139,6 @@ def content_hash(payload: bytes) -> bytes:
     return sha256(payload).digest()[:CONTENT_HASH_SIZE]
 
 
-def is_embeddable(value: bytes) -> bool:
-    """Whether the payload of a usage event can stand in a charge as it is."""
-    return value[:PREFIX_SIZE] in _EMBEDDED
-
-
-def _embedded_prefixes() -> frozenset[bytes]:
-    """The prefixes of the usage schemas whose layout is that of the usage inside events."""
-    inside = layouts_within(latest(EventCodec.TOPIC).parsed)[EventCodec.SPLICED]
-    return frozenset(
-        _prefix(schema.schema_id)
-        for schema in versions("usage.calls")
-        if layout(schema.parsed) == inside
-    )
-
-
 def _prefix(schema_id: int) -> bytes:
     return b"\0" + schema_id.to_bytes(PREFIX_SIZE - 1, "big")
 
@@ -167,9 +147,24 @@ def _decoders(
     topic: str, renamed: Mapping[str, str] | None, beside: str | None
 ) -> Mapping[bytes, Decoder]:
     return {
-        _prefix(schema.schema_id): compile_decoder(schema.parsed, _TYPES, renamed, beside)
+        _prefix(schema.schema_id): _decoder(schema.parsed, renamed, beside)
         for schema in versions(topic)
     }
+
+
+def _decoder(schema: Node, renamed: Mapping[str, str] | None, beside: str | None) -> Decoder:
+    generated = compile_decoder(schema, TYPES, renamed, beside)
+    return quick_decoder(generated, schema, TYPES, renamed, beside)
+
+
+def _encoder(
+    schema: Node,
+    prefix: bytes,
+    renamed: Mapping[str, str] | None,
+    beside: str | None = None,
+) -> Encoder:
+    generated = compile_encoder(schema, TYPES, prefix, renamed, beside)
+    return quick_encoder(generated, schema, TYPES, prefix, renamed, beside)
 
 
 def _refuse_prefix(value: bytes, topic: str) -> Any:
@@ -177,8 +172,6 @@ def _refuse_prefix(value: bytes, topic: str) -> Any:
         raise Malformed("the value does not begin with a zero byte and a four-byte schema id")
     raise UnknownSchema(int.from_bytes(value[1:PREFIX_SIZE], "big"), topic)
 
-
-_EMBEDDED: Final = _embedded_prefixes()
 
 UsageCodec = (
     TopicCodec[usage.CallUsage] | TopicCodec[usage.CrawlUsage] | TopicCodec[usage.ChatUsage]

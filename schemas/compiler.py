@@ -11,16 +11,21 @@ refused here.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from inspect import Parameter, signature
 from itertools import takewhile
-from typing import Any, Final, cast
-
-import msgspec
+from typing import Any, Final
 
 from schemas import primitives
 from schemas.layout import Node, kind_of
 from schemas.primitives import Malformed
-from schemas.source import Source, Types, UnsupportedSchema, is_time
+from schemas.source import (
+    BODY,
+    REPEATED_TEXTS,
+    Source,
+    Types,
+    UnsupportedSchema,
+    arguments_of,
+    is_time,
+)
 
 __all__ = [
     "Decoder",
@@ -36,13 +41,6 @@ Decoder = Callable[[bytes, int], Any]
 
 Encoder = Callable[..., bytes]
 """From an object of the core (and what stands beside it) to bytes."""
-
-BODY: Final = "body"
-REPEATED_TEXTS: Final = frozenset(
-    "tenant_id project_id scenario_id actor card_id line unit lot_id topic topic_id"
-    " code_version configuration_version input_type".split()
-)
-"""Texts that come again from value to value: both sides remember them."""
 
 REPEATED_NUMBERS: Final = frozenset(("recorded_at_ms", "amount_micros", "price_micros"))
 """What a batch shares, and prices."""
@@ -73,14 +71,9 @@ def compile_encoder(
     prefix: bytes = b"",
     renamed: Mapping[str, str] | None = None,
     beside: str | None = None,
-    spliced: str | None = None,
 ) -> Encoder:
-    """A function `encode(value[, beside][, spliced])` that returns the prefix and the payload.
-
-    `spliced` names a record whose encoded bytes may be handed in instead of being written anew
-    (None writes them).
-    """
-    return _EncoderSource(schema, types, prefix, renamed or {}, beside, spliced).compile()
+    """A function `encode(value[, beside])` that returns the prefix and the payload."""
+    return _EncoderSource(schema, types, prefix, renamed or {}, beside).compile()
 
 
 class _DecoderSource(Source):
@@ -268,19 +261,7 @@ class _DecoderSource(Source):
 
     def _make(self, cls: type, values: Mapping[str, str]) -> str:
         """A call of the constructor with the fields the type knows; others are passed over."""
-        struct = cast("type[msgspec.Struct]", cls)
-        known = msgspec.structs.fields(struct)
-        missing = [f.name for f in known if f.required and f.name not in values]
-        if missing:
-            raise UnsupportedSchema(f"{cls.__name__} needs {', '.join(missing)}")
-        given = [f.name for f in known if f.name in values]
-        # By place where that is possible: names cost time.
-        places = [
-            parameter.name
-            for parameter in signature(struct).parameters.values()
-            if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
-        ]
-        by_place = given == places[: len(given)]
+        given, by_place = arguments_of(cls, values)
         arguments = (values[name] if by_place else f"{name}={values[name]}" for name in given)
         return f"{self.constant('T', cls)}({', '.join(arguments)})"
 
@@ -421,16 +402,13 @@ class _EncoderSource(Source):
         prefix: bytes,
         renamed: Mapping[str, str],
         beside: str | None,
-        spliced: str | None,
     ) -> None:
         super().__init__(schema, types)
         self.prefix = prefix
         self.renamed = renamed
         self.arguments = ["o"]
         self.arguments += ["beside"] if beside else []
-        self.arguments += ["spliced=None"] if spliced else []
         self.beside = beside
-        self.spliced = spliced
 
     def compile(self) -> Encoder:
         record = self.resolve(self.schema)
@@ -511,9 +489,6 @@ class _EncoderSource(Source):
             return [self._array(node, value, name)]
         if kind != "record":
             raise UnsupportedSchema(f"type {kind} is not used on our topics")
-        if node["name"] == self.spliced:
-            writer = self._function(self.name("write"), self._fields(node, "o"), ["o"])
-            return [f"({writer}({value}) if spliced is None else spliced)"]
         return self._fields(node, value)
 
     def _choice(self, union: Node, value: str, name: str) -> str:

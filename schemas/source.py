@@ -1,8 +1,11 @@
-"""A Python module in the making: what the generated decoders and encoders have in common."""
+"""What is made of a schema: the core's types it stands for, and a Python module in the making."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import Enum
-from typing import Any, cast
+from inspect import Parameter, signature
+from typing import Any, Final, cast
+
+import msgspec
 
 from schemas import primitives
 from schemas.layout import Node, kind_of, logical_type_of
@@ -10,34 +13,26 @@ from schemas.layout import Node, kind_of, logical_type_of
 Types = Mapping[str, type]
 """The core's type for each Avro record and enum, by the Avro name."""
 
+BODY: Final = "body"
+REPEATED_TEXTS: Final = frozenset(
+    "tenant_id project_id scenario_id actor card_id line unit lot_id topic topic_id"
+    " code_version configuration_version input_type".split()
+)
+"""Texts that come again from value to value: they are remembered."""
+
 
 class UnsupportedSchema(TypeError):
     """The schema uses something outside the supported part of Avro, or misses a type."""
 
 
-class Source:
-    """Lines of a Python module in the making, and the names it refers to."""
+class Definitions:
+    """The types that a schema defines, and those of the core that stand for them."""
 
     def __init__(self, schema: Node, types: Types) -> None:
         self.schema = schema
         self.types = types
         self.named: dict[str, Node] = {}
         self.open_records: list[str] = []
-        self.lines: list[str] = []
-        self.globals: dict[str, object] = dict(vars(primitives))
-        self._count = 0
-
-    def name(self, stem: str) -> str:
-        self._count += 1
-        return f"{stem}{self._count}"
-
-    def constant(self, stem: str, value: object) -> str:
-        name = self.name(stem)
-        self.globals[name] = value
-        return name
-
-    def add(self, depth: int, *lines: str) -> None:
-        self.lines += ["    " * depth + line for line in lines]
 
     def resolve(self, node: Node) -> Node:
         """The definition behind a name; primitives as they are."""
@@ -93,6 +88,28 @@ class Source:
             raise UnsupportedSchema('a union other than ["null", x] or of records')
         return union[1]
 
+
+class Source(Definitions):
+    """Lines of a Python module in the making, and the names it refers to."""
+
+    def __init__(self, schema: Node, types: Types) -> None:
+        super().__init__(schema, types)
+        self.lines: list[str] = []
+        self.globals: dict[str, object] = dict(vars(primitives))
+        self._count = 0
+
+    def name(self, stem: str) -> str:
+        self._count += 1
+        return f"{stem}{self._count}"
+
+    def constant(self, stem: str, value: object) -> str:
+        name = self.name(stem)
+        self.globals[name] = value
+        return name
+
+    def add(self, depth: int, *lines: str) -> None:
+        self.lines += ["    " * depth + line for line in lines]
+
     def build(self, entry: str) -> Callable[..., Any]:
         code = compile("\n".join(self.lines), f"<codec of {self.schema.get('name')}>", "exec")
         exec(code, self.globals)  # noqa: S102 - the source is made from our own schemas
@@ -102,3 +119,22 @@ class Source:
 def is_time(node: Node) -> bool:
     """Whether a long is a point in time."""
     return logical_type_of(node) == "timestamp-millis"
+
+
+def arguments_of(cls: type, fields: Collection[str]) -> tuple[list[str], bool]:
+    """The fields that a type's constructor takes, in its order, and whether by place alone.
+
+    Those that the type does not know are passed over; by place is quicker than by name.
+    """
+    struct = cast("type[msgspec.Struct]", cls)
+    known = msgspec.structs.fields(struct)
+    missing = [field.name for field in known if field.required and field.name not in fields]
+    if missing:
+        raise UnsupportedSchema(f"{cls.__name__} needs {', '.join(missing)}")
+    given = [field.name for field in known if field.name in fields]
+    places = [
+        parameter.name
+        for parameter in signature(struct).parameters.values()
+        if parameter.kind is Parameter.POSITIONAL_OR_KEYWORD
+    ]
+    return given, given == places[: len(given)]

@@ -24,7 +24,10 @@ is_ours() {
     suits .venv/bin/python && grep -qF "$here/.venv" .venv/pyvenv.cfg && asked_for .venv/bin/python
 }
 
-wanted() { cat pyproject.toml requirements-dev.lock .venv/pyvenv.cfg | cksum; }
+wanted() {
+    cat pyproject.toml requirements-dev.lock .venv/pyvenv.cfg \
+        scripts/build_native.py schemas/native.c | cksum
+}
 
 if is_ours && [ "$(cat .venv/locked 2>/dev/null)" = "$(wanted)" ]; then
     exit 0
@@ -98,7 +101,9 @@ wait "$pip" || {
     stop "The packages could not be installed (.venv/install.log): mend that, then run it again."
 }
 
-# 5. This checkout, without asking any index for anything.
+# 5. This checkout, without asking any index for anything; what is written in C, where that can be.
 .venv/bin/python -m pip install --disable-pip-version-check --quiet \
     --no-build-isolation --no-deps --editable .
+.venv/bin/python -c 'from schemas.native import IS_COMPILED; raise SystemExit(not IS_COMPILED)' ||
+    echo "Without a C compiler and Python's headers the codec is all Python: the same, but slower."
 wanted >.venv/locked

@@ -45,18 +45,14 @@ class Reader:
             for topic, logical in claim.logical.items()
         }
 
-    def read(self, records: Iterable[InputRecord]) -> tuple[list[Input], dict[int, bytes]]:
-        """The inputs that records hold; `Unreadable` is the value of one that holds none.
-
-        And the bytes of usage by the identity of the usage, where an event may hold them as is.
-        """
+    def read(self, records: Iterable[InputRecord]) -> list[Input]:
+        """The inputs that records hold; `Unreadable` is the value of one that holds none."""
         inputs: list[Input] = []
-        payloads: dict[int, bytes] = {}
         own_tenants, content_hash_of = self._own_tenants, codec.content_hash
         topic, stem = "", ""
         usage_codec: codec.UsageCodec | None = None
         decode: Callable[[bytes, int], AnyUsage] | None = None
-        prefix, is_embeddable = b"", False
+        prefix = b""
         for record in records:
             # What a run of records shares is looked up once.
             if record.topic() != topic:
@@ -69,25 +65,21 @@ class Reader:
             try:
                 if value is None:
                     raise Malformed("the record has no value")
-                payload = value[PREFIX_SIZE:]
-                content_hash = content_hash_of(payload)
+                content_hash = content_hash_of(value[PREFIX_SIZE:])
                 if usage_codec is None:
                     asked = self._command(record, value)
                     inputs.append(Input(event_id_stem, appended_at_ms, content_hash, *asked))
                     continue
                 if decode is None or value[:PREFIX_SIZE] != prefix:
-                    decode, is_embeddable = usage_codec.decoder(value), codec.is_embeddable(value)
-                    prefix = value[:PREFIX_SIZE]
+                    decode, prefix = usage_codec.decoder(value), value[:PREFIX_SIZE]
                 usage = decode(value, PREFIX_SIZE)
                 if record.key() != own_tenants.get(usage.tenant_id):
                     self._check_place(record.key(), usage.tenant_id)
-                if is_embeddable:
-                    payloads[id(usage)] = payload
                 inputs.append(Input(event_id_stem, appended_at_ms, content_hash, usage))
             except UnreadableInput as error:
                 unreadable = Unreadable(error.code, str(error))
                 inputs.append(Input(event_id_stem, appended_at_ms, b"", unreadable))
-        return inputs, payloads
+        return inputs
 
     def _command(self, record: InputRecord, value: bytes) -> tuple[Command, int | None, int | None]:
         """The command, when it was asked, and after which time it shall not be decided."""

@@ -148,7 +148,7 @@ class PartitionProcessor:
         overlay.note(footer)
         outputs += self._replies(deciding, inputs)
         outputs += self._dead_letters(deciding, inputs)
-        [footer_value], _ = self._chains.link([footer], heads, {})
+        [footer_value], _ = self._chains.link([footer], heads)
         outputs.append(Output(EVENTS, None, footer_value, NO_HEADERS))
         tallies, dead_letters, repeats = writing.tallies, deciding.dead_letters, deciding.repeats
 
@@ -164,10 +164,9 @@ class PartitionProcessor:
         self, part: Sequence[InputRecord], deciding: Deciding, writing: "_Writing"
     ) -> int:
         """Decide the next inputs and write what was decided; how many there was room for."""
-        read, payloads = self._reader.read(part)
-        taken = deciding.take(read)
+        taken = deciding.take(self._reader.read(part))
         events = deciding.take_events()
-        values, hashes = self._chains.link(events, writing.heads, payloads)
+        values, hashes = self._chains.link(events, writing.heads)
         writing.add(events, values, hashes)
         return taken
 

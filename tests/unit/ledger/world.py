@@ -85,7 +85,7 @@ class Partition:
         footer = _footer(decision, watermark_ms)
         decision.overlay.note(footer)
         heads: dict[str, bytes] = {}
-        values, _ = self.chains.link((*decision.events, footer), heads, {})
+        values, _ = self.chains.link((*decision.events, footer), heads)
         self.log += values
         decision.overlay.merge()
         self.chains.advance(heads)

@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import structs
 
-from ledger.events import CallCharged, HoldMeans, InputHeldForReview, ProjectMode, ReviewReason
+from ledger.events import HoldMeans, ProjectMode, ReviewReason
 from ledger.refusals import Refusal
 from ledger.usage import CallOutcome, Tier
 from schemas.catalogue import latest
-from schemas.codec import is_embeddable, payload_of, wallet_events
 from tests.unit.schemas import avro
-from tests.unit.schemas.examples import EXAMPLES, PREV
+from tests.unit.schemas.examples import EXAMPLES
 from tests.unit.schemas.strategies import values
 
 TOPIC_VALUES = {
@@ -50,24 +48,6 @@ def test_there_is_an_example_of_every_type_on_the_topic(topic: str) -> None:
     types = {record["name"] for record in bodies[0]} if bodies else {None}
     shown = {type(example).__name__ for example in EXAMPLES[topic].values()}
     assert shown >= types if bodies else len(shown) == 1
-
-
-@given(TOPIC_VALUES["usage.calls"], st.sampled_from(("InputHeldForReview", "CallCharged")))
-@settings(deadline=None)
-def test_usage_may_stand_in_an_event_as_it_was_published(value: Any, kind: str) -> None:
-    published = avro.write("usage.calls", value)
-    example = EXAMPLES["wallet.events"][kind]
-    assert isinstance(example, InputHeldForReview | CallCharged)
-    event = structs.replace(example, usage=avro.decode("usage.calls", published))
-    spliced = wallet_events.encode(event, PREV, payload_of(published))
-    assert is_embeddable(published)
-    assert spliced == wallet_events.encode(event, PREV)
-
-
-@pytest.mark.parametrize("topic", set(avro.TOPICS) - {"usage.calls"})
-def test_nothing_but_usage_can_stand_in_an_event(topic: str) -> None:
-    for example in EXAMPLES[topic].values():
-        assert not is_embeddable(avro.encode(topic, example))
 
 
 @pytest.mark.parametrize("word", WORDS)
