@@ -1,63 +1,22 @@
 """What tells two inputs of an id apart is what they say, whichever version says it."""
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
-import msgspec
 import pytest
 
-from ledger.usage import CallUsage
 from schemas import codec
-from schemas.catalogue import Schema, latest, versions
+from schemas.catalogue import Schema, versions
 from schemas.codec import InputCodec, content_hash
 from schemas.compiler import compile_encoder
 from tests.unit.schemas.examples import CALL, EXAMPLES
-
-TOPIC: Final = "usage.calls"
-FIRST: Final = latest(TOPIC)
-
-
-class NewerCall(CallUsage, frozen=True, gc=False):
-    """A call as later versions of the schema tell it."""
-
-    language: str | None = None
-    turns_of_agent: int | None = None
-
-
-def with_fields(version: int, fields: Sequence[dict[str, Any]]) -> Schema:
-    """A later version of the schema of calls."""
-    parsed = {**FIRST.parsed, "fields": [*FIRST.parsed["fields"], *fields]}
-    text = json.dumps(parsed)
-    return Schema(TOPIC, version, FIRST.schema_id + version - 1, "", text)
-
-
-LANGUAGE: Final = {"name": "language", "type": ["null", "string"], "default": None}
-TURNS: Final = {"name": "turns_of_agent", "type": ["null", "long"], "default": None}
-VERSIONS: Final = (
-    FIRST,
-    with_fields(2, [LANGUAGE]),
-    # A field is better added last, and need not be.
-    with_fields(3, [TURNS, LANGUAGE]),
-)
-
-
-def codec_of(monkeypatch: pytest.MonkeyPatch, known: Sequence[Schema]) -> InputCodec[NewerCall]:
-    """A program that knows those versions."""
-    monkeypatch.setattr(codec, "versions", lambda _: tuple(known))
-    monkeypatch.setattr(codec, "latest", lambda _: known[-1])
-    monkeypatch.setattr(codec, "TYPES", {**codec.TYPES, "CallUsage": NewerCall})
-    return InputCodec[NewerCall](TOPIC)
+from tests.unit.schemas.newer import VERSIONS, NewerCall, codec_of, newer
 
 
 @pytest.fixture
 def writers(monkeypatch: pytest.MonkeyPatch) -> list[InputCodec[NewerCall]]:
     """Programs of which each knows one version more."""
     return [codec_of(monkeypatch, VERSIONS[: index + 1]) for index in range(len(VERSIONS))]
-
-
-def call(**fields: object) -> NewerCall:
-    return NewerCall(**msgspec.structs.asdict(CALL), **fields)  # pyright: ignore[reportArgumentType]
 
 
 def contents(
@@ -73,18 +32,18 @@ def contents(
 
 def test_a_field_at_its_default_counts_as_absent(writers: list[InputCodec[NewerCall]]) -> None:
     first = content_hash(codec.payload_of(codec.calls.encode(CALL)))
-    assert list(contents(writers, call())) == [(True, first), (False, first), (False, first)]
+    assert list(contents(writers, newer())) == [(True, first), (False, first), (False, first)]
 
 
 def test_a_newer_field_is_content(writers: list[InputCodec[NewerCall]]) -> None:
     """The first version cannot say it, the two others say the same."""
-    (_, without), (_, second), (_, third) = contents(writers, call(language="de"))
+    (_, without), (_, second), (_, third) = contents(writers, newer(language="de"))
     assert second == third != without
-    assert second not in {content for _, content in contents(writers, call(language="en"))}
+    assert second not in {content for _, content in contents(writers, newer(language="en"))}
 
 
 def test_a_field_of_the_newest_version_is_content(writers: list[InputCodec[NewerCall]]) -> None:
-    (_, first), (_, second), (_, third) = contents(writers, call(turns_of_agent=3))
+    (_, first), (_, second), (_, third) = contents(writers, newer(turns_of_agent=3))
     assert first == second != third
 
 
