@@ -211,10 +211,12 @@ class Oracle:
     def _correct(self, known: Known, corrects: str) -> None:
         usage = known.usage
         name = (type(usage), usage.tenant_id, corrects)
+        if name in self.waiting:
+            return
         original = self._known(usage, corrects)
         if original is not None and not original.is_undecided:
             self._replace(original, known)
-        elif name not in self.waiting:
+        else:
             known.state = "waiting"
             self.waiting[name] = known, self.now_ms + WINDOW_MS
 

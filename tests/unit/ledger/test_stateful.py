@@ -51,7 +51,7 @@ NARROW: Final = Rules(approval_above_micros=APPROVAL_MICROS, outputs_max=30)
 """So narrow that ticks stop in the middle."""
 
 BY_AGE: Final = (ReviewReason.TOO_OLD, ReviewReason.IN_THE_FUTURE)
-FEW_LOTS: Final = 10
+FEW_LOTS: Final = 6
 """Instead of a thousand, so that random wallets come to have too many."""
 
 
@@ -222,7 +222,7 @@ def year() -> tuple[Traffic, Partition]:
 
 
 def decided(inputs: int, *, is_long: bool) -> tuple[Traffic, Partition]:
-    random = Random(7)
+    random = Random(28)
     traffic, partition = Traffic(), Partition(NARROW)
     for tenant_id in TENANTS:
         traffic.open_project(tenant_id, PROJECTS[0], DAY_MS)
