@@ -7,7 +7,7 @@ are never more than the offsets passed. What is left over are gaps of transactio
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from audit.money import Doubt
 from eventlog.settings import GENERATION
@@ -25,7 +25,7 @@ from ledger.events import (
     is_outcome,
 )
 
-COMMANDS = "wallet.commands"
+COMMANDS: Final = "wallet.commands"
 UNREAD = InputPosition("", "", 0)
 
 
@@ -139,8 +139,9 @@ def _is_due(event: WalletEvent) -> bool:
 
     A hold or a chat's hour ended by itself, or a correction that had waited.
     """
-    corrected = UsageEvent | ChargeReversed | ChatUncounted
-    return isinstance(event, HoldExpired | ChatCharged | corrected)
+    return isinstance(
+        event, HoldExpired | ChatCharged | UsageEvent | ChargeReversed | ChatUncounted
+    )
 
 
 def _goes_on(before: InputPosition, position: InputPosition) -> Iterator[Doubt]:

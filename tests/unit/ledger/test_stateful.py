@@ -131,11 +131,13 @@ def remembered(traffic: Traffic, since_ms: int) -> Iterator[Arrived]:
         value = one.item.value
         if isinstance(value, Tick | Unreadable):
             continue
-        is_usage = isinstance(value, Usage)
-        name = (type(value), value.event_id) if is_usage else value.command_id
-        came_at_ms.setdefault((value.tenant_id, name), one.item.appended_at_ms)
-        is_for_the_window = is_usage or isinstance(value, PlaceHold | VoidHold | AskToSpend)
-        if not is_for_the_window or came_at_ms[value.tenant_id, name] >= since_ms:
+        if isinstance(value, Usage):
+            name: object = (value.tenant_id, type(value), value.event_id)
+        else:
+            name = (value.tenant_id, value.command_id)
+        came_first_ms = came_at_ms.setdefault(name, one.item.appended_at_ms)
+        is_for_the_window = isinstance(value, Usage | PlaceHold | VoidHold | AskToSpend)
+        if not is_for_the_window or came_first_ms >= since_ms:
             yield one
 
 
