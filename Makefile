@@ -1,8 +1,8 @@
-# The commands of the project; all but `help` and `clean` make .venv first, from the lock file.
+# The commands of the project; most make .venv first, from the lock file.
 # KEEP=1 leaves the demo running. PYTHON=python3.12 chooses the Python of .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench check style types architecture locked wheel lock reference
-.PHONY: clean venv
+.PHONY: help demo test unit registry bench check style types architecture locked wheel alerts
+.PHONY: lock reference clean venv
 
 PY := .venv/bin/python
 
@@ -12,11 +12,14 @@ help: ## list these commands
 demo: venv ## Kafka, Postgres, all services and recorded usage (KEEP=1 stays up)
 	@.venv/bin/ledger demo $(if $(KEEP),--keep)
 
-test: venv ## all tests, on a real Kafka and Postgres
-	@$(PY) -m pytest -q
+test: venv ## all tests, on a real Kafka and Postgres, but those of `registry`
+	@$(PY) -m pytest -q -m 'not apicurio'
 
 unit: venv ## the tests that need no Kafka and no Postgres
-	@$(PY) -m pytest -q -m 'not stack'
+	@$(PY) -m pytest -q -m 'not stack and not apicurio'
+
+registry: venv ## the tests on a production schema registry (fetches 159 MB, once)
+	@$(PY) -m pytest -q -m apicurio
 
 bench: venv ## throughput against the limit of the machine
 	@$(PY) -m bench
@@ -39,12 +42,19 @@ locked: venv ## the lock files fit pyproject.toml
 wheel: venv ## the wheel works elsewhere, with production's packages only
 	@sh scripts/check_wheel.sh
 
+alerts: venv ## alert rules and queries, by promtool (fetched once where it is not installed)
+	@sh scripts/promtool.sh check config ops/prometheus/prometheus.yml
+	@cd ops/prometheus && sh ../../scripts/promtool.sh test rules alerts_test.yml
+	@$(PY) -c 'from scripts import dashboard; print(dashboard.rules())' | \
+		sh scripts/promtool.sh check rules /dev/stdin
+
 lock: venv ## write the lock files anew
 	$(PY) scripts/lock.py
 
 reference: venv ## write the pages of docs that follow from what exists
 	$(PY) -m scripts.reference
 	$(PY) -m schemas.reference
+	$(PY) -m scripts.dashboard
 
 clean: ## remove what these commands made here (the user's cache stays)
 	rm -rf .venv .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

@@ -14,12 +14,12 @@ from eventlog.settings import GENERATION
 from ledger.events import (
     ArrearsCollected,
     BatchCommitted,
-    CardAdopted,
     ChargeReversed,
     ChatCharged,
     ChatUncounted,
     HoldExpired,
     InputPosition,
+    PartitionEvent,
     UsageEvent,
     WalletEvent,
     is_outcome,
@@ -73,8 +73,8 @@ class Inputs:
         self._latest[source.topic] = source
         self._is_answered |= self._has_outcome and is_outcome(event)
 
-    def take_card(self, event: CardAdopted) -> None:
-        """Account for a card that a command brought; the first one came by itself."""
+    def take_own(self, event: PartitionEvent) -> None:
+        """Account for an event of the partition's; its first card came without a command."""
         self._outcomes_of_batch += event.input_id != ""
 
     def close(self, footer: BatchCommitted) -> Iterator[Doubt]:

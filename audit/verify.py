@@ -14,7 +14,17 @@ from audit.report import Findings, PartitionFigures, Report
 from eventlog.partitioner import partition_of
 from eventlog.settings import GENERATION
 from ledger.errors import UnreadableInput
-from ledger.events import ArrearsCollected, BatchCommitted, CardAdopted, Event, WalletEvent
+from ledger.events import (
+    ArrearsCollected,
+    BatchCommitted,
+    CardAdopted,
+    Event,
+    IntakePause,
+    IntakePaused,
+    IntakeResumed,
+    PartitionEvent,
+    WalletEvent,
+)
 from ledger.rates import CardBook, RateCard
 from schemas.chain import batch_hash, beginning
 from schemas.codec import EventCodec, wallet_events
@@ -64,6 +74,7 @@ class _Partition:
         self._accounts: dict[str, Account] = {}
         self._inputs = Inputs(partition)
         self._cards = CardBook()
+        self._intake_pause: IntakePause | None = None
         self._recorded_at_ms = 0
         self._hashes: list[bytes] = []
         self._touched: dict[str, _Link] = {}
@@ -174,7 +185,10 @@ class _Partition:
         if isinstance(event, CardAdopted):
             card = RateCard(event.card_id, event.card_version, event.effective_from_ms, event.lines)
             self._cards = self._cards.with_card(card)
-            self._inputs.take_card(event)
+        if isinstance(event, IntakePaused | IntakeResumed):
+            self._intake_pause = event.pause if isinstance(event, IntakePaused) else None
+        if isinstance(event, PartitionEvent):
+            self._inputs.take_own(event)
         if not isinstance(event, WalletEvent):
             return
         tenant_id = event.originator_id
@@ -199,6 +213,8 @@ class _Partition:
     def _close(self, footer: BatchCommitted, value_hash: bytes) -> None:
         self._check_batch(footer)
         self._doubts("position", self._inputs.close(footer))
+        if footer.intake_pause != self._intake_pause:
+            self._doubt("intake", Doubt(f"{self._intake_pause}", f"{footer.intake_pause}"))
         # A wallet whose collecting filled the batch is looked at after the next.
         collecting = self._collecting
         for tenant_id, link in self._touched.items():

@@ -48,6 +48,10 @@ class MemoryLog:
         self.positions[partition] = offset
         self._read = sum(record.offset() < offset for record in self._records)
 
+    def ends_seen(self) -> dict[int, int]:
+        """Where the log ends."""
+        return {PARTITION: len(self._records)}
+
     def close(self) -> None:
         """Nothing is held."""
 

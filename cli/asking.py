@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from functools import wraps
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 import msgspec
@@ -15,7 +15,15 @@ from cli.command import ID, SECONDS, json_option, now_ms
 from cli.errors import Refused, Unavailable
 from cli.progress import patience
 from cli.show import print_json, shown_time
-from ledger.commands import REASON_LENGTH_MAX, Command, Reply, fault_in_command
+from ledger.commands import (
+    REASON_LENGTH_MAX,
+    Command,
+    PartitionCommand,
+    Reply,
+    fault_in_command,
+)
+
+NO_PARTITION: Final = -1
 
 Facts = Callable[[Reply], Mapping[str, object]]
 
@@ -54,16 +62,18 @@ class Asking(NamedTuple):
         *,
         expires: bool = False,
         facts: Facts = _no_facts,
+        partition: int = NO_PARTITION,
     ) -> None:
         """Send it, wait for the answer and print it; `done` says what an acceptance did.
 
         `expires`: nobody wants it decided after the time-out. `facts` are what JSON shows beside
-        the answer's own fields. Raises Refused, Unavailable.
+        the answer's own fields. `partition` is the one that a command for none of the tenants is
+        meant for. Raises Refused, Unavailable.
         """
         fault = fault_in_command(command)
         if fault is not None:
             raise click.UsageError(f"{fault}.")
-        reply = self._answer(command, expires=expires)
+        reply = self._answer(command, partition, expires=expires)
         if self.as_json:
             accepted = {"is_accepted": reply.refusal is None}
             print_json({**accepted, **msgspec.to_builtins(reply), **facts(reply)})
@@ -78,13 +88,15 @@ class Asking(NamedTuple):
                 f" event {reply.event_id}"
             )
 
-    def _answer(self, command: Command, *, expires: bool) -> Reply:
+    def _answer(self, command: Command, partition: int, *, expires: bool) -> Reply:
         from client.ledger_client import LedgerClient, NoAnswer, Undelivered
 
         not_after_ms = now_ms() + round(self.timeout_s * 1000) if expires else None
         kafka = quiet_kafka(settings.load())
-        with LedgerClient(kafka) as client, patience("Waiting for the ledger's answer …"):
+        with LedgerClient(kafka, "ledger") as client, patience("Waiting for the ledger's answer …"):
             try:
+                if isinstance(command, PartitionCommand):
+                    return client.ask_partition(partition, command, self.timeout_s)
                 return client.ask(command, timeout_s=self.timeout_s, not_after_ms=not_after_ms)
             except (NoAnswer, Undelivered):
                 raise Unavailable(self._unanswered()) from None

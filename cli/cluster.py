@@ -38,17 +38,19 @@ def quiet_kafka(configured: Settings) -> KafkaSettings:
 def _await_answer(kafka: KafkaSettings) -> None:
     """A process that hangs still listens: the system takes its connections."""
     from eventlog.admin import Admin
-    from eventlog.errors import LogUnavailable
+    from eventlog.errors import AccessRefused, LogUnavailable
 
     servers = kafka.bootstrap_servers.replace(",", ", ")
     try:
         with patience(f"Waiting for Kafka at {servers} …"):
             Admin(kafka, ANSWER_S).cluster_id()
+    except AccessRefused:
+        raise
     except LogUnavailable:
         raise Unavailable(
             f"Kafka at {servers} takes connections and does not answer within {ANSWER_S:g} s."
             " Either its process hangs: restart it (on this machine: stop `ledger up`, and start"
-            " it again). Or it wants TLS or SASL: set LEDGER_KAFKA_EXTRA."
+            " it again). Or it wants TLS or SASL: set LEDGER_KAFKA_SECURITY."
         ) from None
 
 

@@ -2,10 +2,11 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import click
 
+from eventlog.records import SOURCE_LENGTH_MAX, is_source
 from ledger.commands import AMOUNT_MICROS_MAX, EVENT_ID_LENGTH_MAX
 from ledger.money import NotAnAmount, format_usd, parse_usd
 from ledger.rates import MS_PER_HOUR
@@ -49,6 +50,16 @@ def list_commands(
         )
 
 
+class Position(NamedTuple):
+    """Where a dead letter stands in `ledger.dlq`, which is its name."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+
 class _Typed(click.ParamType[T], Generic[T]):
     """A parameter that is read by `read`, which raises ValueError with what would be right."""
 
@@ -82,6 +93,18 @@ class _EventId(_Typed[str]):
         if not 0 < len(text) <= EVENT_ID_LENGTH_MAX or not text.isprintable():
             raise ValueError(f"{text!r} is not an event's id, like g1.wallet.commands:3:17:0.")
         return text
+
+
+class _Position(_Typed[Position]):
+    """A dead letter's, as `ledger dlq list` shows it."""
+
+    name = "position"
+
+    def read(self, text: str) -> Position:
+        found = re.fullmatch(r"(\d{1,4}):(\d{1,18})", text, re.ASCII)
+        if found is None:
+            raise ValueError(f"{text!r} is not a dead letter's position, like 3:17.")
+        return Position(int(found[1]), int(found[2]))
 
 
 class _Dollars(_Typed[int]):
@@ -130,6 +153,15 @@ class _Count(_Typed[int]):
         return int(text)
 
 
+class _Partition(_Typed[int]):
+    name = "partition"
+
+    def read(self, text: str) -> int:
+        if re.fullmatch(r"\d{1,4}", text, re.ASCII) is None:
+            raise ValueError(f"{text!r} is not a partition, a number from 0 on.")
+        return int(text)
+
+
 class _Seconds(_Typed[float]):
     name = "seconds"
 
@@ -155,6 +187,19 @@ class _Duration(_Typed[int]):
             most_minutes = DURATION_CAP_MS_MAX // MINUTE_MS
             raise ValueError(f"{text!r} does not lie between 1s and {most_minutes}m.")
         return ms
+
+
+class _Source(_Typed[str]):
+    """Who publishes, as records name it."""
+
+    name = "source"
+
+    def read(self, text: str) -> str:
+        if not is_source(text):
+            raise ValueError(
+                f"{text!r} names no source: 1 to {SOURCE_LENGTH_MAX} printable ASCII characters."
+            )
+        return text
 
 
 class _Moment(_Typed[int]):
@@ -188,15 +233,18 @@ class _Hour(_Moment):
 
 ID: Final = _Id()
 EVENT: Final = _EventId()
+POSITION: Final = _Position()
 DOLLARS: Final = _Dollars(1)
 DOLLARS_OR_NONE: Final = _Dollars(0)
 DOLLARS_UP_OR_DOWN: Final = _Dollars(-AMOUNT_MICROS_MAX)
 TIER: Final = _Word(Tier)
 ACTIVITY: Final = _Word(Activity)
 COUNT: Final = _Count()
+PARTITION: Final = _Partition()
 SECONDS: Final = _Seconds()
 DURATION: Final = _Duration()
 MOMENT: Final = _Moment()
+SOURCE_NAME: Final = _Source()
 HOUR: Final = _Hour()
 
 json_option: Final = click.option(

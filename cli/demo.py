@@ -115,7 +115,8 @@ def _publish(started: "Running", narrator: _Narrator) -> None:
     configured = started.settings
     phases = read(sorted(DEMO.glob("*.jsonl")), now_ms())
     narrator.say(f"publishing {sum(len(records) for _, records in phases):,} recorded inputs")
-    for phase in publish_phases(quiet_kafka(configured), configured.partitions, phases, wait=True):
+    kafka = quiet_kafka(configured)
+    for phase in publish_phases(kafka, configured.partitions, phases, wait=True, source="demo"):
         narrator.say(described(phase, wait=True))
     wait_until_projected(configured)
     narrator.say("the read models hold all of it")

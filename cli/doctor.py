@@ -17,8 +17,10 @@ COLOURS: Final = {State.OK: "green", State.NOTE: "yellow", State.FAILED: "red"}
 def doctor(as_json: bool) -> None:
     """Check what the ledger needs, and say what is wrong and what to do.
 
-    Looks at this machine, at the schemas, at Kafka with its topics, clock and lag, and at Postgres.
-    Changes nothing; exit code 1 if anything is wrong.
+    Looks at this machine and the schemas; at Kafka with its brokers, topics, copies and clock; at
+    who owns the partitions, how far they are, and whether the group's offsets agree with the log;
+    at Postgres with its roles, and whether the read models and rate cards fit the log. Changes
+    nothing; exit code 1 if anything is wrong.
     """
     from cli.checks import diagnose
 

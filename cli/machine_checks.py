@@ -1,11 +1,13 @@
 """The doctor's checks of this machine: what the program runs on, and what `ledger up` needs."""
 
+import http.client
 import os
 import platform
 import shutil
 import socket
 import sys
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +15,7 @@ from cli import settings
 from cli.findings import Finding, failed, fine, noted
 
 FREE_BYTES_MIN: Final = 2_000_000_000
+ANSWER_S: Final = 2.0
 
 
 def machine(data: Path) -> Iterator[Finding]:
@@ -83,6 +86,31 @@ def _loopback() -> Finding:
             return fine("ports", "loopback gives free ones")
     except OSError as error:
         return failed("ports", str(error), "bring loopback up: `ip link set lo up`")
+
+
+def schemas_endpoint(port: int) -> Finding:
+    """Whether the endpoint on this machine has each version that the topics are written in."""
+    from schemas.catalogue import catalogue
+
+    try:
+        served = {schema.schema_id: _served(port, schema.schema_id) for schema in catalogue()}
+    except (OSError, http.client.HTTPException) as error:
+        remedy = "only tools need it: `ledger run schemas-endpoint`, on LEDGER_SCHEMAS_PORT"
+        return noted("registry", f"no schema endpoint at 127.0.0.1:{port} ({error})", remedy)
+    missing = [str(number) for number, status in served.items() if status != HTTPStatus.OK]
+    if missing:
+        remedy = "restart `ledger run schemas-endpoint`: it is older, or another program's port"
+        return failed("registry", f"127.0.0.1:{port} lacks ids {', '.join(missing)}", remedy)
+    return fine("registry", f"127.0.0.1:{port} has all {len(served)} schemas")
+
+
+def _served(port: int, schema_id: int) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", f"/schemas/ids/{schema_id}")
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def _schemas() -> Finding:

@@ -10,8 +10,10 @@ from cli.approvals import approval
 from cli.books import journal, trial_balance
 from cli.command import Group, list_commands
 from cli.demo import demo
+from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.holds import hold
+from cli.intake import intake
 from cli.migrate import migrate
 from cli.money import adjust, grant, terms, top_up
 from cli.noticing import budget, low_balance, notices
@@ -32,11 +34,11 @@ from cli.verify import verify
 
 SECTIONS: Final = {
     "Everything on this machine": (up, demo, doctor),
-    "Services": (run,),
+    "Services": (run, intake),
     "Set up and check": (topics, schemas, migrate, verify, rebuild),
     "Wallets": (top_up, grant, adjust, terms, project, hold, budget, low_balance),
     "Prices": (rates,),
-    "Operators": (review, approval, write_off, undo, freeze, unfreeze, close, reopen),
+    "Operators": (review, approval, dlq, write_off, undo, freeze, unfreeze, close, reopen),
     "What the ledger knows": (balance, history, usage, month, notices, journal, trial_balance),
     "Upstream's part": (publish, traffic),
 }

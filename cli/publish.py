@@ -10,7 +10,7 @@ import click
 
 from cli import settings
 from cli.cluster import quiet_kafka
-from cli.command import MOMENT, examples, json_option
+from cli.command import MOMENT, SOURCE_NAME, examples, json_option
 from cli.errors import Stalled, Unavailable
 from cli.show import print_json
 from cli.translated import translated
@@ -54,9 +54,17 @@ class Published(NamedTuple):
     metavar="MOMENT",
     help="What the times in the files count from (UTC).",
 )
+@click.option(
+    "--source",
+    type=SOURCE_NAME,
+    default="ledger",
+    show_default=True,
+    metavar="NAME",
+    help="Who publishes, in the header `source` of each record.",
+)
 @click.option("--wait/--no-wait", default=True, help="Wait until all is decided.  [default: wait]")
 @json_option
-def publish(files: tuple[Path, ...], start_ms: int, wait: bool, as_json: bool) -> None:
+def publish(files: tuple[Path, ...], start_ms: int, source: str, wait: bool, as_json: bool) -> None:
     """Publish files of usage and commands, and tell what became of the inputs in them.
 
     A file is named after its topic: `usage.calls.jsonl`, `wallet.commands.jsonl`. A line is a
@@ -94,7 +102,9 @@ def publish(files: tuple[Path, ...], start_ms: int, wait: bool, as_json: bool) -
 
     try:
         with translated():
-            for phase in publish_phases(kafka, configured.partitions, phases, wait=wait):
+            for phase in publish_phases(
+                kafka, configured.partitions, phases, wait=wait, source=source
+            ):
                 done.append(phase)
                 if not as_json:
                     click.echo(described(phase, wait=wait))
@@ -109,15 +119,21 @@ def publish(files: tuple[Path, ...], start_ms: int, wait: bool, as_json: bool) -
 
 
 def publish_phases(
-    kafka: "KafkaSettings", partitions: int, phases: "Phases", *, wait: bool
+    kafka: "KafkaSettings", partitions: int, phases: "Phases", *, wait: bool, source: str
 ) -> Iterator[Published]:
-    """Publish phase by phase; with `wait`, each is decided before the next is sent."""
+    """Publish phase by phase; with `wait`, each is decided before the next is sent.
+
+    `source` goes with each record, so that what is set aside can be told by who published it.
+    """
     from cli.progress import bar
     from cli.waiting import wait_until_decided
     from eventlog.producer import Publisher
+    from eventlog.records import SOURCE
 
     publisher = Publisher(kafka)
-    for phase, records in phases:
+    named = (SOURCE, source.encode())
+    for phase, unnamed in phases:
+        records = [one._replace(headers=[*(one.headers or []), named]) for one in unnamed]
         began_s = time.monotonic()
         with bar(f"publishing phase {phase}", len(records)) as advance:
             for at in range(0, len(records), CHUNK):

@@ -94,19 +94,13 @@ def schemas_endpoint() -> None:
 
 def registered(kafka: "KafkaSettings") -> "Catalogue":
     """The schemas as a registry would hold them: under their topics' names, with their rules."""
+    from cli.subjects import compatibility, subjects
     from devstack.schema_endpoint import Catalogue, RegisteredSchema
-    from schemas.catalogue import catalogue
-    from schemas.compatibility import is_read_both_ways
 
-    subjects = {schema.topic: f"{kafka.topic(schema.topic)}-value" for schema in catalogue()}
     return Catalogue(
         [
-            RegisteredSchema(subjects[schema.topic], schema.version, schema.schema_id, schema.text)
-            for schema in catalogue()
+            RegisteredSchema(subject, schema.version, schema.schema_id, schema.text)
+            for subject, schema in subjects(kafka)
         ],
-        {
-            subject: "FULL_TRANSITIVE"
-            for topic, subject in subjects.items()
-            if is_read_both_ways(topic)
-        },
+        compatibility(kafka),
     )

@@ -7,17 +7,25 @@ from typing import Any, Final, cast
 
 import click
 
+from cli import settings
 from cli.command import Group, examples, json_option
 from cli.errors import Refused
 from cli.show import print_json, print_rows
 
 SCHEMAS: Final = {"topic": "Topic", "version": "Version", "schema_id": "Id", "sha256": "SHA-256"}
+DRIFT: Final = {
+    "subject": "Subject",
+    "version": "Version",
+    "what": "What",
+    "expected": "Must be",
+    "found": "Is",
+}
 FIELDS: Final = {"field": "Field", "type": "Type", "text": "What it is"}
 
 
 @click.group("schemas", cls=Group)
 def schemas() -> None:
-    """Show the schemas of the topics, and check that new versions fit the old ones."""
+    """Show the schemas of the topics, check them, and give them to a registry."""
 
 
 @schemas.command("list", epilog=examples("ledger schemas list"))
@@ -41,23 +49,74 @@ def list_schemas(as_json: bool) -> None:
         print_rows(SCHEMAS, rows)
 
 
-@schemas.command("check", epilog=examples("ledger schemas check"))
+@schemas.command(
+    "check",
+    epilog=examples(
+        "ledger schemas check",
+        "LEDGER_REGISTRY_URL=https://example.com ledger schemas check",
+    ),
+)
 @json_option
 def check(as_json: bool) -> None:
-    """Check that every version may follow each earlier one; exit code 1 if one may not.
+    """Check that every version may follow each earlier one, and the registry, if one is set.
 
-    Usage must be readable both ways, everything else by newer readers.
+    Usage must be readable both ways, everything else by newer readers. The registry of
+    LEDGER_REGISTRY_URL must hold every version under its fixed id, and each subject's rule. Exit
+    code 1 where anything is otherwise.
     """
+    from cli.registry import differences
     from schemas.catalogue import catalogue
     from schemas.compatibility import check_evolution
 
     found = check_evolution(catalogue())
+    registry = differences(settings.load())
+    drift = [one._asdict() for one in registry or []]
     if as_json:
-        print_json({"problems": found})
-    elif not found:
-        click.echo("Every schema version may follow the earlier ones.")
+        print_json({"problems": found, "registry": None if registry is None else drift})
+    elif drift:
+        print_rows(DRIFT, drift)
+    else:
+        if not found:
+            click.echo("Every schema version may follow the earlier ones.")
+        if registry is not None:
+            click.echo("The registry holds every one of them, under its id.")
     if found:
         raise Refused("\n".join(found))
+    if drift:
+        raise Refused(
+            "The registry is not as it must be. What is missing, and the rules, `ledger schemas"
+            " publish` mends; another id or schema, only whoever runs the registry."
+        )
+
+
+@schemas.command(
+    "publish",
+    epilog=examples(
+        "LEDGER_REGISTRY_URL=https://example.com ledger schemas publish",
+        "LEDGER_REGISTRY_URL=http://127.0.0.1:8080/apis/ccompat/v7 ledger schemas publish",
+    ),
+)
+@json_option
+def publish(as_json: bool) -> None:
+    """Give the registry what it lacks of our schemas, under their fixed ids, and each rule.
+
+    Values on the topics begin with these ids, so they are imported, not registered. Where the
+    registry has another schema or another id in their place, nothing is done: exit code 1.
+    """
+    from cli.registry import published
+
+    made = published(settings.load())
+    if as_json:
+        rows = [
+            {"subject": one.subject, "version": one.version, "schema_id": one.schema_id}
+            for one in made
+        ]
+        return print_json({"published": rows})
+    for one in made:
+        click.echo(f"Published {one.subject} version {one.version} as id {one.schema_id}")
+    if not made:
+        click.echo("The registry holds every schema already.")
+    return None
 
 
 @schemas.command(

@@ -47,6 +47,7 @@ def service(name: str, *conditions: str) -> Generator[Service]:
     program, instance = version("aitelier-ledger"), f"{socket.gethostname()}:{os.getpid()}"
     logs.configure(name, instance, form=configured.log, level=configured.log_level)
     metrics.identify(name, instance, program)
+    metrics.partitions(configured.partitions)
     stop = stop_on_signals()
     health = Health(*conditions, silence_s_max=SILENCE_S_MAX)
     log = logs.log()

@@ -14,7 +14,7 @@ from typing import Final, Generic, Literal, Self, TypeVar, overload
 
 from cli import connection
 from cli.errors import WrongSetting
-from eventlog.settings import KafkaSettings
+from eventlog.settings import KafkaSettings, Security
 from ledger.usage import is_id
 
 T = TypeVar("T")
@@ -146,6 +146,16 @@ def _folder(text: str) -> Path:
     return (named if named.is_absolute() else Path.home() / ".local/share") / "aitelier-ledger"
 
 
+def _file(text: str) -> Path | None:
+    if not text:
+        return None
+    try:
+        with Path(text).open("rb"):
+            return Path(text).absolute()
+    except OSError as error:
+        raise ValueError(f"must name a file that can be read ({error.strerror})") from None
+
+
 def _actor(text: str) -> str:
     actor = text or f"operator:{getpass.getuser()}"
     if not is_id(actor):
@@ -155,6 +165,11 @@ def _actor(text: str) -> str:
 
 _SERVERS: Final = _matching(r"([^\s,:]+:\d+(,[^\s,:]+:\d+)*)?", "must be like host:9092,host:9092")
 _URL: Final = _matching(r"(postgres(ql)?://\S+)?", "must be like postgresql://user:…@host/database")
+_REGISTRY: Final = _matching(r"(https?://[^\s@]+)?", "must be like https://example.com")
+_SECURITY: Final = _matching(r"plaintext|ssl|sasl_ssl", "must be plaintext, ssl or sasl_ssl")
+_MECHANISM: Final = _matching(
+    r"SCRAM-SHA-512|SCRAM-SHA-256|PLAIN", "must be SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"
+)
 _TOPIC_PART: Final = _matching(r"[A-Za-z0-9._-]{0,100}", "may hold letters, digits, . _ and -")
 _LEVEL: Final = _matching(r"debug|info|warning|error", "must be debug, info, warning or error")
 
@@ -165,12 +180,47 @@ class Settings:
     kafka_bootstrap_servers = Setting(
         _SERVERS, "", "Where Kafka is.", shown="of the stack that `ledger up` runs here"
     )
+    kafka_security = Setting(
+        _SECURITY,
+        "plaintext",
+        "How to talk to Kafka: `ssl` for TLS, `sasl_ssl` for TLS with a user and a password.",
+    )
+    kafka_ca = Setting(
+        _file,
+        "",
+        "A PEM file with the authorities that sign Kafka's certificates.",
+        shown="the system's",
+    )
+    kafka_certificate = Setting(
+        _file, "", "A PEM file with the certificate by which Kafka knows this client."
+    )
+    kafka_key = Setting(_file, "", "A PEM file with that certificate's private key.")
+    kafka_sasl_mechanism = Setting(
+        _MECHANISM,
+        "SCRAM-SHA-512",
+        "How the password is proved: `SCRAM-SHA-512`, `SCRAM-SHA-256`, `PLAIN`.",
+    )
+    kafka_user = Setting(_text, "", "Whom Kafka knows this service as, with `sasl_ssl`.")
+    kafka_password = Setting(_text, "", "That user's password.", is_secret=True)
     kafka_extra = Setting(
         _pairs,
         "",
-        "Settings for every Kafka client, for TLS and SASL:"
-        " `security.protocol=SASL_SSL;sasl.mechanism=PLAIN;…`.",
+        "More settings for every Kafka client, as `sasl.mechanism=OAUTHBEARER;…`.",
         is_secret=True,
+    )
+    registry_url = Setting(
+        _REGISTRY,
+        "",
+        "The schema registry that other teams use, at its Confluent paths; Apicurio's end in"
+        " `/apis/ccompat/v7`. Only `ledger schemas` speaks to it.",
+    )
+    registry_user = Setting(_text, "", "Whom the registry knows us as, if it asks.")
+    registry_password = Setting(_text, "", "That user's password.", is_secret=True)
+    registry_ca = Setting(
+        _file,
+        "",
+        "A PEM file with the authorities that sign the registry's certificate.",
+        shown="the system's",
     )
     topic_prefix = Setting(
         _TOPIC_PART, "", "What every topic, group and transaction begins with, as `prod.`."
@@ -185,7 +235,7 @@ class Settings:
         _number(int, 1, 9, WHOLE),
         "3",
         "Copies of every topic.",
-        shown="3; 1 on the stack of `ledger up`",
+        shown="3; on the stack of `ledger up`, as many as it has brokers",
     )
     database_url = Setting(
         _URL,
@@ -256,7 +306,7 @@ class Settings:
     def kafka(self) -> KafkaSettings:
         """Where Kafka is; raises WrongSetting if nothing says so."""
         servers = self._needed(self.kafka_bootstrap_servers, "LEDGER_KAFKA_BOOTSTRAP_SERVERS")
-        return KafkaSettings(servers, self.topic_prefix, self.kafka_extra)
+        return KafkaSettings(servers, self.topic_prefix, self._security(), self.kafka_extra)
 
     @property
     def owner_url(self) -> str:
@@ -277,6 +327,37 @@ class Settings:
     def deduplication_window_ms(self) -> int:
         """How long ids are remembered."""
         return self.deduplication_days * DAY_MS
+
+    def _security(self) -> Security:
+        """What proves us to Kafka; raises WrongSetting where it is given by half or for nothing."""
+        protocol, files = self.kafka_security, (self.kafka_certificate, self.kafka_key)
+        if (files[0] is None) != (files[1] is None):
+            raise WrongSetting(
+                "LEDGER_KAFKA_CERTIFICATE and LEDGER_KAFKA_KEY go together: set both."
+            )
+        if protocol == "sasl_ssl" and not (self.kafka_user and self.kafka_password):
+            raise WrongSetting(
+                "LEDGER_KAFKA_SECURITY is 'sasl_ssl': set LEDGER_KAFKA_USER and"
+                " LEDGER_KAFKA_PASSWORD, or LEDGER_KAFKA_PASSWORD_FILE."
+            )
+        # A password that is set and not used means a connection that is not what it seems.
+        if protocol != "sasl_ssl" and (self.kafka_user or self.kafka_password):
+            raise WrongSetting(
+                f"A user or password for Kafka is set, and LEDGER_KAFKA_SECURITY is {protocol!r}:"
+                " make it 'sasl_ssl', or unset them."
+            )
+        if protocol == "plaintext" and (self.kafka_ca or any(files)):
+            raise WrongSetting(
+                "Certificates for Kafka are set, and LEDGER_KAFKA_SECURITY is 'plaintext': make it"
+                " 'ssl' or 'sasl_ssl', or unset them."
+            )
+        return Security(
+            protocol,
+            *(str(file or "") for file in (self.kafka_ca, *files)),
+            mechanism=self.kafka_sasl_mechanism if protocol == "sasl_ssl" else "",
+            user=self.kafka_user,
+            password=self.kafka_password,
+        )
 
     def _needed(self, value: str, variable: str) -> str:
         if not value:

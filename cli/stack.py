@@ -40,25 +40,32 @@ class Running(NamedTuple):
     stack: Stack
     urls: Mapping[str, str]
     """Of each service, where it says whether it is ready."""
+    say: Say
 
     def stay(self) -> NoReturn:
-        """Wait for Ctrl-C; raises ProcessFailed, with its last words, if a store ends by itself."""
+        """Wait for Ctrl-C; raises ProcessFailed, with its last words, if a store ends by itself.
+
+        One of several brokers may: the others go on, and it is started again.
+        """
         while True:
             self.stack.check()
+            self.stack.kafka.mend(self.say)
             time.sleep(CHECK_S)
 
 
 @contextmanager
-def running(configured: Settings, data: Path, say: Say, out: TextIO) -> Generator[Running]:
+def running(
+    configured: Settings, data: Path, say: Say, out: TextIO, brokers: int | None = None
+) -> Generator[Running]:
     """Start everything over the data folder, stop it all at the end; services' lines go to `out`.
 
     Raises DevstackError, and Refused where a set-up step fails.
     """
-    with Stack(data) as stack:
+    with Stack(data, brokers) as stack:
         # 1. The stores.
         stack.start(say)
         variables = _variables(configured, stack)
-        environment = _blank() | variables
+        environment = unsaid() | variables
         # 2. What they hold.
         for step in (("topics", "create"), ("migrate",)):
             _set_up(step, environment, say)
@@ -71,7 +78,7 @@ def running(configured: Settings, data: Path, say: Say, out: TextIO) -> Generato
             supervisor.start_all()
             connection.write(data, variables)
             try:
-                yield Running(load({**os.environ, **environment}), stack, urls)
+                yield Running(load({**os.environ, **environment}), stack, urls, say)
             finally:
                 connection.forget(data)
                 say("stopping")
@@ -106,7 +113,7 @@ def _variables(configured: Settings, stack: Stack) -> dict[str, str]:
         "LEDGER_KAFKA_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
         "LEDGER_TOPIC_PREFIX": configured.topic_prefix,
         "LEDGER_PARTITIONS": partitions,
-        "LEDGER_REPLICATION": "1",
+        "LEDGER_REPLICATION": str(stack.kafka.copies),
         "LEDGER_SCHEMAS_PORT": str(stack.folder.port("schemas")),
         "LEDGER_DATABASE_URL": stack.postgres_url,
         # New at every start: nothing outlives the run that needs them.
@@ -115,10 +122,14 @@ def _variables(configured: Settings, stack: Stack) -> dict[str, str]:
     }
 
 
-def _blank() -> dict[str, str]:
+def unsaid() -> dict[str, str]:
     """What the environment may say of another cluster, unsaid."""
-    secrets = [setting.variable for setting in catalogue() if setting.is_secret]
-    return dict.fromkeys([*secrets, *(name + FILE_SUFFIX for name in secrets)], "")
+    about_another = [
+        setting.variable
+        for setting in catalogue()
+        if setting.is_secret or setting.variable.startswith("LEDGER_KAFKA_")
+    ]
+    return dict.fromkeys([*about_another, *(name + FILE_SUFFIX for name in about_another)], "")
 
 
 def _url_of(owner_url: str, role: str, password: str) -> str:

@@ -36,11 +36,23 @@ def translated() -> Generator[None]:
 def _kind(error: Exception) -> type[click.ClickException] | None:
     # Here, not above: whoever fails is imported already, and `--help` need not wait for the rest.
     from devstack.errors import DevstackError
-    from eventlog.errors import EventLogError, LogUnavailable, NoAnswer, Undelivered
+    from eventlog.errors import (
+        AccessRefused,
+        EventLogError,
+        LogUnavailable,
+        NoAnswer,
+        Overtaken,
+        Unconfirmed,
+        Undelivered,
+    )
     from ledger.errors import LedgerError, TryAgain, WrongSettings
 
     match error:
+        case AccessRefused():
+            return WrongSetting
         case LogUnavailable() | NoAnswer() | Undelivered() | TryAgain():
+            return Unavailable
+        case Overtaken() | Unconfirmed():
             return Unavailable
         case WrongSettings():
             return WrongSetting

@@ -10,6 +10,7 @@ from cli.reading import event_ends, lag
 from cli.settings import Settings
 from consumers.processor.run import APP
 from eventlog.admin import Admin, Place
+from eventlog.reader import read_to_end
 from eventlog.settings import KafkaSettings
 from eventlog.topics import USAGE, WALLET_COMMANDS
 from projections.database import connected
@@ -17,10 +18,12 @@ from projections.database import connected
 POLL_S: Final = 0.1
 STALLED_S: Final = 30.0
 ATTEMPTS: Final = 5
+LOOKED_AT_MAX: Final = 10
+"""So few offsets are looked at: those that end or were dropped with a transaction hold no input."""
 
 
-def undecided(kafka: KafkaSettings, partitions: int) -> int:
-    """How many inputs the processors have not decided."""
+def undecided(kafka: KafkaSettings, partitions: int) -> dict[Place, int]:
+    """How many inputs the processors have not decided, by topic and partition."""
     admin = Admin(kafka)
     return _undecided(kafka, admin, _input_ends(kafka, admin, partitions))
 
@@ -30,10 +33,20 @@ def _input_ends(kafka: KafkaSettings, admin: Admin, partitions: int) -> dict[Pla
     return admin.ends((topic, number) for topic in topics for number in range(partitions))
 
 
-def _undecided(kafka: KafkaSettings, admin: Admin, ends: dict[Place, int]) -> int:
+def _undecided(kafka: KafkaSettings, admin: Admin, ends: dict[Place, int]) -> dict[Place, int]:
     """How many inputs before these ends the processors have not decided."""
     decided = admin.starts(ends) | _committed(admin, kafka.group(APP), list(ends))
-    return sum(max(0, end - decided[place]) for place, end in ends.items())
+    return {place: inputs_between(kafka, place, decided[place], end) for place, end in ends.items()}
+
+
+def inputs_between(kafka: KafkaSettings, place: Place, start: int, end: int) -> int:
+    """How many inputs stand between two offsets; where they are many, how many offsets."""
+    gap = max(0, end - start)
+    if not 0 < gap <= LOOKED_AT_MAX:
+        return gap
+    name, partition = place
+    found = read_to_end(kafka, name.removeprefix(kafka.topic("")), partition, start)
+    return sum(record.offset() < end for record in found)
 
 
 def _committed(admin: Admin, group: str, places: list[Place]) -> dict[Place, int]:
@@ -51,7 +64,7 @@ def wait_until_decided(kafka: KafkaSettings, partitions: int) -> None:
     """Return when every input published before is decided."""
     admin = Admin(kafka)
     ends = _input_ends(kafka, admin, partitions)
-    _wait("deciding", lambda: _undecided(kafka, admin, ends), "a processor")
+    _wait("deciding", lambda: sum(_undecided(kafka, admin, ends).values()), "a processor")
 
 
 def wait_until_projected(configured: Settings) -> None:

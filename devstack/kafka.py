@@ -1,23 +1,30 @@
-"""The broker: one Kafka process that is its own controller, on loopback."""
+"""The brokers: one Kafka process that is its own controller, or a few of them, on loopback."""
 
 import base64
 import contextlib
 import shutil
 import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from devstack.errors import ProcessFailed
+from devstack.broker_settings import Node, broker_settings, copies_of
+from devstack.errors import FolderInUse, ProcessFailed
 from devstack.folder import DataFolder, Say, make_private
 from devstack.jars import ensure_jars
 from devstack.java import find_java
-from devstack.processes import Process
+from devstack.processes import Process, describe_exit
 
-READY_S = 30.0
+READY_S = 60.0
+MEND_S = 10.0
+ALONE = "kafka"
+FORMATTED = "cluster-id"
 
 # The serial collector and the first compiler alone: half the memory, a third of the start time.
 JVM_OPTIONS = (
@@ -30,93 +37,37 @@ JVM_OPTIONS = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
 )
 
-# Only what one broker needs otherwise than the defaults, and what our rules ask of any broker.
-SETTINGS = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
-controller.listener.names=CONTROLLER
-listeners=CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=CLIENT://127.0.0.1:{port}
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=CLIENT
 
-# Relative to the working folder: the format of this file has no way to write a comma in a path.
-log.dirs=log
+class Broker:
+    """One broker that is a controller too; its address stays the same from start to start."""
 
-# There is one copy of everything: this survives kill -9, not a power cut.
-default.replication.factor=1
-min.insync.replicas=1
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-
-# Few, for a quick start and recovery; 50 of each is for a cluster.
-offsets.topic.num.partitions=4
-transaction.state.log.num.partitions=4
-share.coordinator.state.topic.num.partitions=1
-
-auto.create.topics.enable=false
-unclean.leader.election.enable=false
-log.message.timestamp.type=LogAppendTime
-message.max.bytes=8388608
-transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
-
-# With the defaults (5 s and 45 s) every change of a group's members takes seconds.
-group.initial.rebalance.delay.ms=0
-group.consumer.heartbeat.interval.ms=1000
-group.consumer.min.heartbeat.interval.ms=1000
-group.consumer.session.timeout.ms=6000
-group.consumer.min.session.timeout.ms=6000
-
-# A stack may lie unused for longer than the default week; its groups resume where they were.
-offsets.retention.minutes=5256000
-
-# After kill -9 the broker waits until its former self has lost its session (9 s by default).
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=500
-
-# Sized for a small heap: the default buffer of the compactor alone is 128 MB.
-log.cleaner.dedupe.buffer.size=8388608
-num.network.threads=2
-num.io.threads=4
-"""
-
-
-class Kafka:
-    """One broker over a claimed data folder; its address stays the same from start to start."""
-
-    def __init__(self, folder: DataFolder) -> None:
+    def __init__(self, folder: DataFolder, name: str, node: Node) -> None:
         self._folder = folder
-        self._home = folder.path / "kafka"
+        self._home = folder.path / name
         self._java = Path()
         self._class_path: list[Path] = []
         self._process: Process | None = None
-        self.port = 0
+        self.name = name
+        self.node = node
 
     @property
-    def bootstrap_servers(self) -> str:
-        """As Kafka clients want it, once prepared."""
-        return f"127.0.0.1:{self.port}"
+    def address(self) -> str:
+        """As Kafka clients want it."""
+        return f"127.0.0.1:{self.node.port}"
 
     @property
     def process(self) -> Process:
         assert self._process is not None, "prepare() comes first"
         return self._process
 
-    def prepare(self, say: Say) -> None:
-        """Fetch what the cache lacks, choose ports, write the configuration; starts nothing."""
+    def prepare(self, nodes: Sequence[Node], class_path: list[Path]) -> None:
+        """Write the configuration; starts nothing."""
         self._java = find_java()
-        self._class_path = ensure_jars(say)
-        self.port = self._folder.port("kafka")
-        controller_port = self._folder.port("kafka controller")
+        self._class_path = class_path
         make_private(self._home)
-        settings = SETTINGS.format(port=self.port, controller_port=controller_port)
-        (self._home / "server.properties").write_text(settings)
+        (self._home / "server.properties").write_text(broker_settings(self.node, nodes))
         self._process = Process(
-            "kafka",
+            self.name,
             self._command("kafka.Kafka", "server.properties"),
             self._folder,
             cwd=self._home,
@@ -124,33 +75,33 @@ class Kafka:
         )
 
     def start(self) -> None:
-        """Start the broker and return when it serves every partition it holds."""
-        self._format_once()
+        """Start this broker and return when it serves; the cluster was formatted before."""
         self.process.start()
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        """Return when it answers, and every partition it knows of has a leader."""
         client = AdminClient(
             {
-                "bootstrap.servers": self.bootstrap_servers,
+                "bootstrap.servers": self.address,
                 "reconnect.backoff.ms": 20,
                 "reconnect.backoff.max.ms": 50,
                 "log_level": 0,
             }
         )
-        self.process.wait_ready(lambda: _is_ready(client), READY_S)
-
-    def stop(self) -> None:
-        self.process.stop()
+        self.process.wait_ready(lambda: _serves(client, self.node.number), READY_S)
 
     def kill(self) -> None:
         """`kill -9`, for tests of faults; `start` brings it back."""
         self.process.kill()
 
-    def _format_once(self) -> None:
-        formatted = self._home / "cluster-id"
+    def format_once(self, cluster_id: str) -> None:
+        """Prepare the folder for the cluster, unless it was before."""
+        formatted = self._home / FORMATTED
         if formatted.exists():
             return
         # An earlier attempt may have been cut short; nothing was ever served from it.
         shutil.rmtree(self._home / "log", ignore_errors=True)
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         storage_tool = self._command(
             "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"
         )
@@ -172,14 +123,124 @@ class Kafka:
         return [str(self._java), *JVM_OPTIONS, "-cp", class_path, *main]
 
 
+class Kafka:
+    """One broker, or a few, over a claimed data folder; a folder's number of them never changes."""
+
+    def __init__(self, folder: DataFolder, brokers: int | None = None) -> None:
+        """With None, as many as the folder has; one, if it has none yet."""
+        self._folder = folder
+        self._wanted = brokers
+        self._missed_s: dict[str, float] = {}
+        self.brokers: list[Broker] = []
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """As Kafka clients want it, once prepared."""
+        return ",".join(broker.address for broker in self.brokers)
+
+    @property
+    def process(self) -> Process:
+        """The first broker's."""
+        assert self.brokers, "prepare() comes first"
+        return self.brokers[0].process
+
+    @property
+    def copies(self) -> int:
+        """How many copies of every topic there can be."""
+        return copies_of(len(self.brokers))
+
+    def prepare(self, say: Say) -> None:
+        """Fetch what the cache lacks, choose ports, write the configuration; starts nothing.
+
+        Raises FolderInUse if the folder's cluster has another number of brokers.
+        """
+        names = self._names()
+        class_path = ensure_jars(say)
+        self.brokers = [
+            Broker(
+                self._folder,
+                name,
+                Node(number, self._folder.port(name), self._folder.port(f"{name} controller")),
+            )
+            for number, name in enumerate(names, start=1)
+        ]
+        nodes = [broker.node for broker in self.brokers]
+        for broker in self.brokers:
+            broker.prepare(nodes, class_path)
+
+    def start(self) -> None:
+        """Start every broker, and return when all serve every partition they hold."""
+        self._format_once()
+        for broker in self.brokers:
+            broker.process.start()
+        for broker in self.brokers:
+            broker.await_ready()
+
+    def stop(self) -> None:
+        """Stop them all, side by side."""
+        for broker in self.brokers:
+            broker.process.ask_to_stop()
+        for broker in self.brokers:
+            broker.process.stop()
+
+    def kill(self) -> None:
+        """`kill -9`, for tests of faults; `start` brings it back."""
+        for broker in self.brokers:
+            broker.kill()
+
+    def ended(self) -> Process | None:
+        """A broker's process that ended, if there are no longer enough of them to go on."""
+        ended = [broker.process for broker in self.brokers if not broker.process.running]
+        return ended[0] if len(ended) * 2 >= len(self.brokers) else None
+
+    def mend(self, say: Say) -> None:
+        """Start again, after a pause, a broker that ended while the others go on; call it often."""
+        for broker in self.brokers:
+            if broker.process.running:
+                self._missed_s.pop(broker.name, None)
+            elif broker.name not in self._missed_s:
+                self._missed_s[broker.name] = time.monotonic()
+                ended = describe_exit(broker.process.exit_status)
+                say(
+                    f"{broker.name} ended by itself ({ended}): the others go on,"
+                    f" and it starts again in {MEND_S:g} s"
+                )
+            elif time.monotonic() - self._missed_s[broker.name] > MEND_S:
+                say(f"starting {broker.name} again")
+                del self._missed_s[broker.name]
+                broker.process.start()
+
+    def _names(self) -> list[str]:
+        existing = sum(1 for _ in self._folder.path.glob("kafka-*/")) or int(
+            (self._folder.path / ALONE).exists()
+        )
+        wanted = self._wanted or existing or 1
+        if existing not in (0, wanted):
+            raise FolderInUse(
+                f"{self._folder.path} holds a cluster of {existing} broker(s), not {wanted}:"
+                " name another data folder, or leave the number out"
+            )
+        return [ALONE] if wanted == 1 else [f"kafka-{number}" for number in range(1, wanted + 1)]
+
+    def _format_once(self) -> None:
+        known = [file.read_text() for file in self._folder.path.glob(f"kafka*/{FORMATTED}")]
+        cluster_id = next(
+            iter(known), base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        )
+        with ThreadPoolExecutor(len(self.brokers)) as pool:
+            asked = [pool.submit(broker.format_once, cluster_id) for broker in self.brokers]
+        for one in asked:
+            one.result()
+
+
 def _environment() -> dict[str, str]:
     # In the plain C locale Java cannot open a path that is not ASCII; macOS has no such locale.
     return {} if sys.platform == "darwin" else {"LC_ALL": "C.UTF-8"}
 
 
-def _is_ready(client: AdminClient) -> bool:
+def _serves(client: AdminClient, number: int) -> bool:
     with contextlib.suppress(KafkaException):
         cluster = client.list_topics(timeout=0.5)
         partitions = [p for topic in cluster.topics.values() for p in topic.partitions.values()]
-        return bool(cluster.brokers) and all(p.leader >= 0 for p in partitions)
+        return number in cluster.brokers and all(p.leader >= 0 for p in partitions)
     return False

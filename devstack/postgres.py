@@ -98,6 +98,10 @@ class Postgres:
         """`kill -9`, for tests of faults; `start` brings it back."""
         self.process.kill()
 
+    def ended(self) -> Process | None:
+        """Its process, if that has ended."""
+        return None if self.process.running else self.process
+
     def _url(self, database: str) -> str:
         password = self._password_file.read_text()
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{database}"

@@ -23,9 +23,10 @@ class Stack:
     `with Stack(folder) as stack:` makes sure of the stop; `stack.start(print)` is the start.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, brokers: int | None = None) -> None:
+        """With None, as many brokers as the folder's cluster has; one, if there is none yet."""
         self.folder = DataFolder(data)
-        self.kafka = Kafka(self.folder)
+        self.kafka = Kafka(self.folder, brokers)
         self.postgres = Postgres(self.folder)
         self._closing = ExitStack()
 
@@ -65,11 +66,14 @@ class Stack:
             raise
 
     def check(self) -> None:
-        """Raise ProcessFailed, with its last words, if a store has ended by itself."""
-        for store in (self.kafka, self.postgres):
-            if not store.process.running:
-                ended = describe_exit(store.process.exit_status)
-                raise store.process.failure(f"ended by itself ({ended})")
+        """Raise ProcessFailed, with its last words, if a store has ended by itself.
+
+        Of several brokers, most must go on; one that ended is for the caller to start again.
+        """
+        for ended in (self.kafka.ended(), self.postgres.ended()):
+            if ended is not None:
+                how = describe_exit(ended.exit_status)
+                raise ended.failure(f"ended by itself ({how})")
 
     def stop(self) -> None:
         """Stop what runs, cleanly, and let go of the folder."""

@@ -7,7 +7,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from confluent_kafka import (
     Consumer,
@@ -21,6 +21,7 @@ from confluent_kafka.admin import (
     AdminClient,
     ConfigEntry,
     ConfigResource,
+    ConsumerGroupDescription,
     DescribeClusterResult,
     ListOffsetsResultInfo,
     NewTopic,
@@ -29,11 +30,14 @@ from confluent_kafka.admin import (
     TopicDescription,
 )
 
+from eventlog.access import is_refused, refusal
 from eventlog.errors import LogUnavailable
 from eventlog.settings import KafkaSettings, any_client, assigned_consumer
 
 PATIENCE_S = 30.0
 RETRY_S = 0.05
+OFFSETS_S = 1.0
+"""After so long a leader that was asked for offsets counts as gone; a busy one is asked again."""
 
 PASSING = {
     "NOT_LEADER_FOR_PARTITION",
@@ -60,16 +64,29 @@ def error_of(exception: KafkaException) -> KafkaError:
     return cast(KafkaError, exception.args[0])
 
 
+REFUSAL_S = 0.1
+"""How soon it shows that a broker does not let us in."""
+
+
+class _LeaderGone(KafkaException):
+    """A partition's leader, as the client knows it, has no answer."""
+
+    def __init__(self) -> None:
+        super().__init__(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+
+
 class Admin:
     """One connection to the broker's administration; threads may share one.
 
-    Every method raises LogUnavailable when the broker has no answer within `patience_s`, and
-    KafkaException when the answer is no.
+    Every method raises LogUnavailable when the broker has no answer within `patience_s`,
+    AccessRefused when it does not let us in, and KafkaException when the answer is no.
     """
 
     def __init__(self, kafka: KafkaSettings, patience_s: float = PATIENCE_S) -> None:
         self._kafka = kafka
-        self._client = AdminClient(any_client(kafka))
+        # A list, not a method of ours: that would keep a client, with its threads, from its end.
+        self._told: list[KafkaError] = []
+        self._client = self._connect()
         self._patience_s = patience_s
         self._met: set[str] = set()
 
@@ -80,6 +97,28 @@ class Admin:
             return {"the cluster": self._client.describe_cluster()}
 
         return str(self._answers(ask)["the cluster"].cluster_id)
+
+    def brokers(self) -> dict[int, str]:
+        """The address of each broker that the cluster knows to be up, by its id."""
+
+        def ask() -> dict[str, Future[DescribeClusterResult]]:
+            return {"the cluster": self._client.describe_cluster()}
+
+        nodes = self._answers(ask)["the cluster"].nodes
+        return {node.id: f"{node.host}:{node.port}" for node in nodes}
+
+    def owners(self, group: str) -> dict[Place, str]:
+        """Which host a group gave each partition to; {} for a group that was never joined."""
+
+        def ask() -> dict[str, Future[ConsumerGroupDescription]]:
+            return self._client.describe_consumer_groups([group])
+
+        return {
+            (place.topic, place.partition): member.host.lstrip("/")
+            for described in self._answers(ask, besides=KafkaError.GROUP_ID_NOT_FOUND).values()
+            for member in described.members
+            for place in member.assignment.topic_partitions
+        }
 
     def create(self, topics: Sequence[NewTopic]) -> list[str]:
         """Make the topics that do not exist; the names of those made."""
@@ -114,6 +153,14 @@ class Admin:
         """The first offset each partition still has."""
         earliest = cast(OffsetSpec, OffsetSpec.earliest())
         return self._offsets(places, earliest, IsolationLevel.READ_COMMITTED)
+
+    def firsts_since(self, places: Iterable[Place], since_ms: int) -> dict[Place, int]:
+        """The first offset that was appended then or later; the end where there is none."""
+        asked = list(places)
+        moment = cast(OffsetSpec, OffsetSpec.for_timestamp(since_ms))
+        found = self._offsets(asked, moment, IsolationLevel.READ_COMMITTED)
+        missing = [place for place, offset in found.items() if offset < 0]
+        return found | self.committed_ends(missing)
 
     def committed_ends(self, places: Iterable[Place]) -> dict[Place, int]:
         """The last stable offset: where an unfinished transaction begins, or the end."""
@@ -151,15 +198,28 @@ class Admin:
         self, places: Iterable[Place], which: OffsetSpec, isolation: IsolationLevel
     ) -> dict[Place, int]:
         asked = {TopicPartition(*place): which for place in places}
-        self._meet({place.topic for place in asked})
+        give_up_s = time.monotonic() + self._patience_s
 
-        def ask() -> dict[TopicPartition, Future[ListOffsetsResultInfo]]:
-            return self._client.list_offsets(asked, isolation_level=isolation) if asked else {}
+        def ask() -> dict[Place, int]:
+            client = self._client
+            self._meet({place.topic for place in asked})
+            futures: dict[TopicPartition, Future[ListOffsetsResultInfo]] = client.list_offsets(
+                asked, isolation_level=isolation, request_timeout=OFFSETS_S
+            )
+            answers = self._collect(futures, KafkaError.NO_ERROR, give_up_s)
+            # No error says that a broker is gone; it is left out, as if its offsets were unset.
+            if any(answer.offset < 0 for answer in answers.values()):
+                self._forget(client)
+                raise _LeaderGone
+            return {(at.topic, at.partition): answer.offset for at, answer in answers.items()}
 
-        return {
-            (place.topic, place.partition): answer.offset
-            for place, answer in self._answers(ask).items()
-        }
+        return self._insist(ask) if asked else {}
+
+    def _forget(self, client: AdminClient) -> None:
+        """Take another client: this one goes on asking a leader that is gone, for ever."""
+        if client is self._client:
+            self._client = self._connect()
+            self._met = set()
 
     def _meet(self, names: set[str]) -> None:
         """Learn of topics: asked for offsets before that, a new client may wait for seconds."""
@@ -171,30 +231,53 @@ class Admin:
     ) -> dict[K, V]:
         """All answers, without those that are the error `besides`; asks again while that helps."""
         give_up_s = time.monotonic() + self._patience_s
-        return self._insist(lambda: _collect(ask(), besides, give_up_s))
+        return self._insist(lambda: self._collect(ask(), besides, give_up_s))
 
     def _insist(self, ask: Callable[[], V]) -> V:
         """Ask again while the answer is that things are about to change."""
+        self._told.clear()
         give_up_s = time.monotonic() + self._patience_s
         while True:
             try:
                 return ask()
             except KafkaException as exception:
-                if error_of(exception).name() not in PASSING:
+                error = error_of(exception)
+                if is_refused(error):
+                    raise refusal(error) from exception
+                if error.name() not in PASSING:
                     raise
                 if time.monotonic() > give_up_s:
                     raise LogUnavailable(str(exception)) from exception
             time.sleep(RETRY_S)
 
+    def _collect(
+        self, futures: Mapping[K, Future[V]], besides: int, give_up_s: float
+    ) -> dict[K, V]:
+        answers: dict[K, V] = {}
+        for asked, future in futures.items():
+            try:
+                answers[asked] = self._result(future, give_up_s)
+            except TimeoutError as error:
+                raise LogUnavailable(f"no answer about {asked}") from error
+            except KafkaException as exception:
+                if error_of(exception).code() != besides:
+                    raise
+        return answers
 
-def _collect(futures: Mapping[K, Future[V]], besides: int, give_up_s: float) -> dict[K, V]:
-    answers: dict[K, V] = {}
-    for asked, future in futures.items():
-        try:
-            answers[asked] = future.result(max(0, give_up_s - time.monotonic()))
-        except TimeoutError as error:
-            raise LogUnavailable(f"no answer about {asked}") from error
-        except KafkaException as exception:
-            if error_of(exception).code() != besides:
-                raise
-    return answers
+    def _result(self, future: Future[V], give_up_s: float) -> V:
+        """The answer, unless we are told meanwhile that there will be none."""
+        while True:
+            try:
+                return future.result(max(0, min(REFUSAL_S, give_up_s - time.monotonic())))
+            except TimeoutError:
+                # The client goes on trying for ever; why it fails, it tells only on the side.
+                self._client.poll(0)
+                for error in filter(is_refused, self._told):
+                    raise KafkaException(error) from None
+                if time.monotonic() > give_up_s:
+                    raise
+
+    def _connect(self) -> AdminClient:
+        # The library takes functions too, and its types do not say so.
+        told = cast(Any, self._told.append)
+        return AdminClient({**any_client(self._kafka), "error_cb": told})

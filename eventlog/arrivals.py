@@ -4,6 +4,7 @@ from typing import cast
 
 from confluent_kafka import Consumer, KafkaException, Message
 
+from eventlog.access import is_refused, refusal
 from eventlog.errors import LogTruncated
 from eventlog.records import InputRecord
 
@@ -23,8 +24,9 @@ def poll_batch(consumer: Consumer, records_max: int, timeout_s: float) -> list[M
 def sort_out(messages: list[Message]) -> tuple[list[InputRecord], list[InputRecord]]:
     """(Records, ends). An end's offset is where its partition ended, past all commit markers.
 
-    Raises LogTruncated where an offset is gone (told once, then the partition is silent), and
-    KafkaException for whatever else does not pass by itself.
+    Raises LogTruncated where an offset is gone (told once, then the partition is silent),
+    AccessRefused where we may not read, and KafkaException for whatever else does not pass by
+    itself.
     """
     if not any(map(Message.error, messages)):
         return cast(list[InputRecord], messages), []
@@ -38,6 +40,8 @@ def sort_out(messages: list[Message]) -> tuple[list[InputRecord], list[InputReco
             ends.append(message)
         elif error.name() == "_AUTO_OFFSET_RESET":
             raise LogTruncated(f"{message.topic()}/{message.partition()}: {error.str()}")
+        elif is_refused(error):
+            raise refusal(error)
         elif error.name() not in PASSING:
             raise KafkaException(error)
     return cast(list[InputRecord], records), cast(list[InputRecord], ends)

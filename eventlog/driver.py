@@ -146,8 +146,9 @@ class Driver:
 
     @property
     def _wants_usage(self) -> bool:
-        waiting = [len(served.usage) for served in self._served.values() if not served.batch]
-        return 0 in waiting or sum(len(s.usage) for s in self._served.values()) < WAITING_MAX
+        open_ones = [served for served in self._served.values() if not served.is_intake_paused]
+        waiting = [len(served.usage) for served in open_ones if not served.batch]
+        return 0 in waiting or sum(len(served.usage) for served in open_ones) < WAITING_MAX
 
     def _route(self, messages: list[Message]) -> bool:
         """Queue records at their partitions, each partition's in order; whether there were any."""
@@ -212,17 +213,24 @@ class Driver:
         landed = [served for served in self._served.values() if served.landed]
         for served in landed:
             served.settle()
+            self._pause_or_resume(served)
         return bool(landed)
 
     def _pause_or_resume(self, served: ServedPartition) -> None:
-        """Fetch no more for a partition that falls far behind; the others share its queue."""
+        """Fetch no more for a partition that falls far behind; the others share its queue.
+
+        Nor for one whose intake an operator paused.
+        """
         number, places = served.number, self._places([served.number])
-        if number not in self._paused and len(served.usage) > PAUSE_ABOVE:
+        is_paused, waiting = served.is_intake_paused, len(served.usage)
+        if number not in self._paused and (is_paused or waiting > PAUSE_ABOVE):
             self._usage.pause(places)
             self._paused.add(number)
-        elif number in self._paused and len(served.usage) < RESUME_BELOW:
+            self._observer.paused(number)
+        elif number in self._paused and not is_paused and waiting < RESUME_BELOW:
             self._usage.resume(places)
             self._paused.discard(number)
+            self._observer.resumed(number)
 
     # Partitions come and go.
 
@@ -302,10 +310,16 @@ class Driver:
         places = self._places([number])
         for place in places:
             self._usage.seek(TopicPartition(place.topic, number, at[place.topic]))
-        self._usage.resume(places)
+        if served.is_intake_paused:
+            # They are paused since they were assigned.
+            self._paused.add(number)
+        else:
+            self._usage.resume(places)
         seconds = time.monotonic() - assignment.began_s
         log(partition=number, seconds=round(seconds, 3)).info("partition taken over", **at)
+        self._observer.restored(number, taken.restore_s)
         self._observer.took_over(number, seconds)
+        self._observer.intake(number, served.is_intake_paused)
 
     def _refuse(self, number: int, why: PartitionRefused) -> None:
         """Stop serving a partition that stays assigned: serving it could lose or double money."""
@@ -322,7 +336,9 @@ class Driver:
         self._observer.released(number)
 
     def _drop(self, number: int) -> None:
-        self._paused.discard(number)
+        if number in self._paused:
+            self._paused.discard(number)
+            self._observer.resumed(number)
         served = self._served.pop(number, None)
         if served is None:
             return
@@ -344,8 +360,9 @@ class Driver:
                 consumer = self._commands if topic == self._wiring.commands else self._usage
                 place = TopicPartition(self._kafka.topic(topic), number)
                 _, end = consumer.get_watermark_offsets(place, cached=True)
-                # Negative until the first answer to a fetch.
-                self._observer.lag(number, topic, max(0, end - progress.decided))
+                # Negative until the first answer to a fetch; old where nothing is fetched.
+                end = max(end, progress.known_end)
+                self._observer.lag(number, topic, end - progress.position)
 
     def _tell_error(self, error: KafkaError) -> None:
         """Log what the client mends by itself, as when the broker is away; not every attempt."""

@@ -3,8 +3,11 @@
 EventLogError
 ├── LogTruncated      the log no longer holds what was asked for: do not go on from elsewhere
 ├── LogUnavailable    the broker did not answer in time: may be tried again
+│   └── AccessRefused it knows us not, we trust it not, or it forbids this: until someone mends it
 ├── Undelivered       some records were not acknowledged: each is named
 ├── NoAnswer          no reply in time: repeat the command under its own id
+├── Overtaken         another process writes here now: nothing of this was written, look again
+├── Unconfirmed       a transaction's end is not known: only the log tells, look there
 ├── PartitionRefused  this partition must not be served, and why: the others go on
 ├── ClaimLost         the partition went to another process meanwhile: forget it quietly
 └── StopProcess       fatal or unknown: exit non-zero, the next owner finds the truth in the log
@@ -25,6 +28,10 @@ class LogUnavailable(EventLogError):
     """The broker gave no answer within the time allowed."""
 
 
+class AccessRefused(LogUnavailable):
+    """Who we say we are, whom we trust, or what we may do is not as it must be; it says which."""
+
+
 class Undelivered(EventLogError):
     """Records that were not acknowledged: (place in the published batch, reason) for each."""
 
@@ -39,6 +46,14 @@ class Undelivered(EventLogError):
 
 class NoAnswer(EventLogError):
     """No reply came in time; the command may or may not have been decided."""
+
+
+class Overtaken(EventLogError):
+    """Another process took over what this one wrote under; nothing of its transaction counts."""
+
+
+class Unconfirmed(EventLogError):
+    """A commit was asked for and not confirmed: it may have happened."""
 
 
 class PartitionRefused(EventLogError):

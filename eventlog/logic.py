@@ -74,6 +74,11 @@ class PartitionLogic(Protocol):
         ...
 
     @property
+    def is_intake_paused(self) -> bool:
+        """Whether a step takes commands alone until further notice."""
+        ...
+
+    @property
     def pending(self) -> bool:
         """More is due though no input came: step without inputs before any new ones."""
         ...
@@ -91,6 +96,9 @@ class Observer:
     def assigned(self, partition: int) -> None:
         """A partition was given to this process, which begins to take it over."""
 
+    def restored(self, partition: int, seconds: float) -> None:
+        """A partition's state was read back from its log, in so long; `took_over` follows."""
+
     def took_over(self, partition: int, seconds: float) -> None:
         """A partition is being served, so long after it was assigned."""
 
@@ -103,8 +111,17 @@ class Observer:
     def batch_committed(self, partition: int, inputs: int, outputs: int, seconds: float) -> None:
         """A batch is in the log, so long after it began."""
 
+    def intake(self, partition: int, is_paused: bool) -> None:  # noqa: FBT001
+        """Whether usage of a partition that is served is decided now, or waits."""
+
     def batch_aborted(self, partition: int, reason: str) -> None:
         """A batch was dropped and will be decided again."""
+
+    def paused(self, partition: int) -> None:
+        """No more usage of a partition is fetched: more waits than is decided."""
+
+    def resumed(self, partition: int) -> None:
+        """It is fetched again, or the partition is served no more."""
 
     def lag(self, partition: int, topic: str, records: int) -> None:
         """How many offsets of an input topic, by logical name, are not decided yet."""

@@ -40,14 +40,20 @@ class Progress:
         self._asked_end, self._asked_at_ms = end, command_ms
 
     @property
+    def known_end(self) -> int:
+        """What the topic held at least, when last asked."""
+        return max(self.position, self._asked_end)
+
+    @property
     def read_to_ms(self) -> int:
         """All usage appended up to this time is decided; 0 if nothing is known."""
-        if self._position >= self._asked_end >= 0:
+        if self.position >= self._asked_end >= 0:
             return max(self._decided_ms, self._asked_at_ms)
         return self._decided_ms
 
     @property
-    def _position(self) -> int:
+    def position(self) -> int:
+        """Everything below is decided, or is no input: commit markers and what was aborted."""
         if self.decided >= self._arrived_at_end:
             return max(self.decided, self._end_seen)
         return self.decided

@@ -119,6 +119,16 @@ class Follower:
             self.positions[number] = max(self.positions[number], end.offset())
         return records
 
+    def ends_seen(self) -> dict[int, int]:
+        """Where each partition ended when it was last fetched; asks nobody, any thread may."""
+        seen: dict[int, int] = {}
+        for number, begin in self.ends.items():
+            place = TopicPartition(self._topic, number)
+            _, end = self._consumer.get_watermark_offsets(place, cached=True)
+            # Negative until the first answer to a fetch.
+            seen[number] = max(begin, end)
+        return seen
+
     def seek(self, partition: int, offset: int) -> None:
         """Go on from another offset, as when a checkpoint was moved by someone else."""
         self._consumer.seek(TopicPartition(self._topic, partition, offset))

@@ -3,6 +3,7 @@
 A consumed message is used as it is, through `InputRecord`; tests use a plain object.
 """
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -22,6 +23,25 @@ class InputRecord(Protocol):
     def value(self) -> bytes | None: ...
     def headers(self) -> Headers | None: ...
     def timestamp(self) -> tuple[int, int]: ...
+
+
+SOURCE: Final = "source"
+"""The header of an input that names the service, and so the team, that published it."""
+
+NO_SOURCE: Final = "-"
+SOURCE_LENGTH_MAX: Final = 64
+
+
+def is_source(text: str) -> bool:
+    """Whether the text can name a publisher: 1 to 64 printable ASCII characters."""
+    return 0 < len(text) <= SOURCE_LENGTH_MAX and text.isascii() and text.isprintable()
+
+
+def source_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """Who published a record; `-` if its headers do not say."""
+    value = next((value for name, value in headers if name == SOURCE), None) or b""
+    text = value.decode("ascii", "replace")
+    return text if is_source(text) else NO_SOURCE
 
 
 NO_HEADERS: Final[Headers] = []

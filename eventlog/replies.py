@@ -18,6 +18,7 @@ from eventlog import topics
 from eventlog.admin import Admin
 from eventlog.arrivals import poll_batch, sort_out
 from eventlog.errors import LogUnavailable, NoAnswer, Undelivered
+from eventlog.producer import BY_KEY
 from eventlog.records import Headers, InputRecord, LibraryHeaders
 from eventlog.settings import KafkaSettings, assigned_consumer, plain_producer
 
@@ -52,7 +53,12 @@ class ReplyRouter:
         return self._failure
 
     def ask(
-        self, key: bytes, value: bytes, timeout_s: float, headers: Headers | None = None
+        self,
+        key: bytes | None,
+        value: bytes,
+        timeout_s: float,
+        headers: Headers | None = None,
+        partition: int = BY_KEY,
     ) -> bytes:
         """Publish a command with these and the router's own headers; return its reply's value.
 
@@ -65,7 +71,8 @@ class ReplyRouter:
         correlation_id = b"%d" % next(self._numbers)
         answer = self._awaited[correlation_id] = Future[bytes]()
         try:
-            self._publish(key, value, [*(headers or []), (CORRELATION_ID, correlation_id)], answer)
+            all_headers = [*(headers or []), (CORRELATION_ID, correlation_id)]
+            self._publish(key, value, all_headers, partition, answer)
             return answer.result(timeout_s)
         except TimeoutError as error:
             raise NoAnswer(f"no reply within {timeout_s} s") from error
@@ -89,12 +96,20 @@ class ReplyRouter:
     ) -> None:
         self.close()
 
-    def _publish(self, key: bytes, value: bytes, headers: Headers, answer: Future[bytes]) -> None:
+    def _publish(
+        self,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        partition: int,
+        answer: Future[bytes],
+    ) -> None:
         try:
             self._producer.produce(
                 self._commands,
                 value,
                 key,
+                partition,
                 headers=cast(LibraryHeaders, [*headers, (INSTANCE_ID, self._instance_id)]),
                 on_delivery=partial(_note_failure, answer),
             )

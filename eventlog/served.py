@@ -27,6 +27,7 @@ from eventlog.progress import Progress
 from eventlog.records import InputRecord
 from eventlog.settings import TRANSACTION_TIMEOUT_MS
 from eventlog.takeover import TakenOver, Wiring
+from service.logs import log
 
 BATCH_INPUTS_MAX = 2_000
 BATCH_BYTES_MAX = 4_000_000
@@ -96,9 +97,19 @@ class ServedPartition:
         """Whether a batch can be started; after an abort, not at once."""
         return (
             self.batch is None
-            and bool(self.commands or self.usage or self._logic.pending)
+            and bool(self.commands or self.deciding_usage or self._logic.pending)
             and time.monotonic() >= self.started_s + self._aborts * ABORT_PAUSE_S
         )
+
+    @property
+    def is_intake_paused(self) -> bool:
+        """Whether usage waits until an operator resumes its intake."""
+        return self._logic.is_intake_paused
+
+    @property
+    def deciding_usage(self) -> list[InputRecord]:
+        """The usage that waits for its turn, and not for an operator."""
+        return [] if self.is_intake_paused else self.usage
 
     @property
     def is_retrying(self) -> bool:
@@ -202,6 +213,7 @@ class ServedPartition:
             self._logic.mark(self._marked_end)
             self._marked_end = None
         self._reach("merged")
+        self._observer.intake(self.number, self.is_intake_paused)
         self._aborts = 0
         self._advance(batch)
         seconds = time.monotonic() - batch.began_s
@@ -232,7 +244,7 @@ class ServedPartition:
         usage_max = self._inputs_max - len(commands)
         if commands:
             usage_max = min(usage_max, USAGE_BESIDE_COMMANDS_MAX)
-        return commands, _fitting(self.usage, usage_max, BATCH_BYTES_MAX - _size(commands))
+        return commands, _fitting(self.deciding_usage, usage_max, BATCH_BYTES_MAX - _size(commands))
 
     def _resize(self, seconds: float) -> None:
         """Keep deciding within its time, whatever the inputs cost."""
@@ -260,6 +272,7 @@ class ServedPartition:
         """Decide the same inputs again; the overlay was dropped with the batch."""
         self.commands[:0] = batch.commands
         self.usage[:0] = batch.usage
+        log(partition=self.number).warning("batch aborted", reason=reason)
         self._observer.batch_aborted(self.number, reason)
         self._aborts += 1
         if self._aborts > ABORTS_MAX:

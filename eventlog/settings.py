@@ -23,14 +23,45 @@ ClientConfig = dict[str, str | int | float | bool]
 
 
 @dataclass(frozen=True)
+class Security:
+    """How a client proves who it is, and whom it trusts; files are PEM. By default, no one asks.
+
+    Without `ca_file` the system's authorities are trusted; a server's name is always checked.
+    """
+
+    protocol: str = "plaintext"
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    mechanism: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    def for_client(self) -> ClientConfig:
+        """As the library wants it; what is not given is left out."""
+        given: ClientConfig = {
+            "security.protocol": self.protocol,
+            "ssl.ca.location": self.ca_file,
+            "ssl.certificate.location": self.certificate_file,
+            "ssl.key.location": self.key_file,
+            "sasl.mechanism": self.mechanism,
+            "sasl.username": self.user,
+            "sasl.password": self.password,
+        }
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True)
 class KafkaSettings:
     """A cluster; `prefix` separates environments on it.
 
-    `extra` goes to every client: TLS, SASL, `log_level`. It cannot weaken what is set for money.
+    `extra` goes to every client: what `security` does not say, `log_level`. It cannot weaken what
+    is set for money.
     """
 
     bootstrap_servers: str
     prefix: str = ""
+    security: Security = Security()
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def topic(self, name: str) -> str:
@@ -54,6 +85,7 @@ def any_client(kafka: KafkaSettings) -> ClientConfig:
         "log_level": 2,
         # Otherwise every client offers its metrics to the broker.
         "enable.metrics.push": False,
+        **kafka.security.for_client(),
         **kafka.extra,
         "bootstrap.servers": kafka.bootstrap_servers,
     }
@@ -79,6 +111,21 @@ def plain_producer(kafka: KafkaSettings) -> ClientConfig:
         **_any_producer(kafka),
         "linger.ms": 0,
         "batch.size": USAGE_BATCH_BYTES_MAX,
+    }
+
+
+def streaming_producer(kafka: KafkaSettings, records_max: int) -> ClientConfig:
+    """For what is kept until it is acknowledged: no record fails because its time is up."""
+    return {
+        **_any_producer(kafka),
+        # A record that failed while later ones went on would come after them when sent again.
+        "message.timeout.ms": 0,
+        "enable.gapless.guarantee": True,
+        "linger.ms": 5,
+        "batch.size": USAGE_BATCH_BYTES_MAX,
+        "queue.buffering.max.messages": records_max,
+        # A broker that is away for long is not asked a hundred times a second.
+        "retry.backoff.max.ms": 500,
     }
 
 

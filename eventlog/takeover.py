@@ -47,6 +47,8 @@ class TakenOver:
     """The next offset of every input topic, by logical name."""
     end_of_log: Callable[[], int | None]
     """Where the event log ends; None if the broker does not answer just now."""
+    restore_s: float = 0.0
+    """How long the state took to read back."""
 
 
 class TakeOver:
@@ -94,8 +96,10 @@ class TakeOver:
         self._await_stable()
 
         # 3. Restore.
+        began_s = time.monotonic()
         logic = self._factory(claim)
         footer = logic.restore(self._events())
+        restore_s = time.monotonic() - began_s
         self._check_held()
 
         # 4. Compare the positions.
@@ -103,7 +107,7 @@ class TakeOver:
 
         # 5. Start every input at a number.
         positions = {topic: self._start(topic, footer, starts) for topic in self._wiring.inputs}
-        return TakenOver(claim, logic, producer, positions, self._end_of_log)
+        return TakenOver(claim, logic, producer, positions, self._end_of_log, restore_s)
 
     def _end_of_log(self) -> int | None:
         """Where the event log ends; None if the broker does not answer just now."""

@@ -171,8 +171,12 @@ class SetLowBalanceLine(Command, frozen=True, kw_only=True):
     line_micros: int | None
 
 
-class AdoptCard(Command, frozen=True, kw_only=True):
-    """A published version of a rate card. No tenant; one to each partition."""
+class PartitionCommand(Command, frozen=True, kw_only=True):
+    """Asked of a partition as a whole: no tenant, no key, one record to each that is meant."""
+
+
+class AdoptCard(PartitionCommand, frozen=True, kw_only=True):
+    """A published version of a rate card."""
 
     card_id: str
     card_version: int
@@ -180,8 +184,16 @@ class AdoptCard(Command, frozen=True, kw_only=True):
     lines: tuple[RateLine, ...]
 
 
-class Tick(Command, frozen=True, kw_only=True):
-    """Move logical time; what has come due is decided. No tenant; one to each partition."""
+class PauseIntake(PartitionCommand, frozen=True, kw_only=True):
+    """Decide no more usage of the partition until its intake is resumed; commands go on."""
+
+
+class ResumeIntake(PartitionCommand, frozen=True, kw_only=True):
+    """Decide usage of the partition again."""
+
+
+class Tick(PartitionCommand, frozen=True, kw_only=True):
+    """Move logical time; what has come due is decided."""
 
 
 def fault_in_command(command: Command) -> str | None:
@@ -190,7 +202,7 @@ def fault_in_command(command: Command) -> str | None:
         return "command_id and actor must be 1 to 64 printable characters"
     if len(command.reason) > REASON_LENGTH_MAX or not command.reason.isprintable():
         return f"reason must be at most {REASON_LENGTH_MAX} printable characters"
-    if isinstance(command, Tick | AdoptCard):
+    if isinstance(command, PartitionCommand):
         if command.tenant_id != "":
             return "what is for a whole partition has no tenant_id"
     elif not is_id(command.tenant_id):
@@ -242,7 +254,7 @@ def fault_in_command(command: Command) -> str | None:
             ) or _fault_in_line("limit_micros", command.limit_micros)
         case SetLowBalanceLine():
             return _fault_in_line("line_micros", command.line_micros)
-        case Tick():
+        case PauseIntake() | ResumeIntake() | Tick():
             return None
         case AdoptCard():
             version = command.card_id, command.card_version, command.effective_from_ms
@@ -271,6 +283,8 @@ def _needs_reason(command: Command) -> bool:
             | ReopenWallet()
             | AssignCard()
             | AdoptCard()
+            | PauseIntake()
+            | ResumeIntake()
         ):
             return True
         case OpenProject():

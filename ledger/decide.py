@@ -21,6 +21,9 @@ from ledger.events import (
     HoldPlaced,
     HoldRefused,
     InputRefused,
+    IntakePaused,
+    IntakeResumed,
+    PartitionEvent,
     ProjectMode,
     ReviewReason,
     SpendRefused,
@@ -75,7 +78,7 @@ def decide(
     )
 
 
-def reply_to(command_id: str, tenant_id: str, outcome: WalletEvent) -> ask.Reply:
+def reply_to(command_id: str, tenant_id: str, outcome: Event) -> ask.Reply:
     """The answer that an outcome event stands for."""
     is_refused = isinstance(outcome, HoldRefused | InputRefused | SpendRefused)
     refusal = outcome.refusal if is_refused else None
@@ -138,7 +141,10 @@ class Deciding(Correcting):
         return taken
 
     def take(self, inputs: Sequence[Input]) -> int:
-        """Decide the next inputs in their order; how many there was room for."""
+        """Decide the next inputs in their order; how many there was room for.
+
+        While the intake is paused there is none for usage.
+        """
         overlay, before = self.overlay, self.consumed
         for index, item in enumerate(inputs, before):
             if self.room < OUTPUTS_PER_INPUT_MAX:
@@ -152,11 +158,15 @@ class Deciding(Correcting):
                 self._adopt_default_card()
             value = item.value
             if isinstance(value, Usage):
+                if overlay.intake_pause is not None:
+                    break
                 self._take_usage(index, item, value)
             elif isinstance(value, ask.Tick):
                 self._take_tick(index, item, value)
             elif isinstance(value, ask.AdoptCard):
                 self._take_card(index, item, value)
+            elif isinstance(value, ask.PauseIntake | ask.ResumeIntake):
+                self._take_intake(index, item, value)
             elif isinstance(value, ask.Command):
                 self._take_command(index, item, value)
             else:
@@ -220,7 +230,7 @@ class Deciding(Correcting):
         fault = ask.fault_in_command(command)
         if fault is not None:
             self._set_aside(index, OUTSIDE_CONTRACT, fault)
-            self._answer(index, self._refused_as_invalid(command))
+            self._answer(index, self._refused_aside(command, Refusal.invalid))
             return
         name = (command.tenant_id, command.command_id)
         known = self.overlay.command(name)
@@ -325,13 +335,14 @@ class Deciding(Correcting):
         if review is not None:
             self.give_up_waiting(wallet, review.usage, cause)
 
-    def _refused_as_invalid(self, command: ask.Command) -> ask.Reply:
+    def _refused_aside(self, command: ask.Command, refusal: Refusal) -> ask.Reply:
+        """The answer to a command that became a dead letter."""
         return ask.Reply(
             command_id=command.command_id,
             tenant_id=command.tenant_id,
             event_id="",
             recorded_at_ms=self.overlay.now_ms,
-            refusal=Refusal.invalid,
+            refusal=refusal,
         )
 
     # ── What did not fit ──
@@ -437,6 +448,35 @@ class Deciding(Correcting):
                 (command.card_id, command.card_version, *asked),
             )
 
+    # ── Intake ──
+
+    def _take_intake(
+        self, index: int, item: Input, command: ask.PauseIntake | ask.ResumeIntake
+    ) -> None:
+        """Pause or resume the intake of usage; what is so already is recorded again, with why."""
+        known = self.overlay.command(("", command.command_id))
+        if known is not None and known.input_hash == item.content_hash:
+            self.repeats += 1
+            self._answer(index, reply_to(command.command_id, "", known.outcome))
+            return
+        fault = ask.fault_in_command(command)
+        refusal = Refusal.invalid if fault else self._untimely(item, command)
+        if known is not None and fault is None:
+            refusal = Refusal.conflict
+        if refusal is not None:
+            # A partition has no wallet that could record it.
+            self._set_aside(index, str(refusal), fault or refusal.sentence)
+            self._answer(index, self._refused_aside(command, refusal))
+            return
+        kind = IntakePaused if isinstance(command, ask.PauseIntake) else IntakeResumed
+        event = kind(
+            *self._own_envelope(f"{item.event_id_stem}:0", _asked_at_ms(item)),
+            *(command.command_id, item.content_hash, command.actor),
+            command.reason,
+        )
+        self._record_own(event)
+        self._answer(index, reply_to(command.command_id, "", event))
+
     # ── Inner parts ──
 
     def _cause(self, item: Input, input_id: str, actor: str, occurred_at_ms: int) -> Cause:
@@ -499,7 +539,14 @@ class Deciding(Correcting):
         caused_by: tuple[str, bytes, str],
         card: tuple[str, int, int, tuple[RateLine, ...]],
     ) -> None:
-        now_ms, sequence = self.overlay.now_ms, self.overlay.sequence
-        envelope = ("", sequence + 1, event_id, now_ms, now_ms, *caused_by)
-        self.events.append(CardAdopted(*envelope, *card))
+        envelope = self._own_envelope(event_id, self.overlay.now_ms)
+        self._record_own(CardAdopted(*envelope, *caused_by, *card))
+
+    def _own_envelope(self, event_id: str, occurred_at_ms: int) -> tuple[str, int, str, int, int]:
+        """How an event of the partition's own begins."""
+        overlay = self.overlay
+        return "", overlay.sequence + 1, event_id, occurred_at_ms, overlay.now_ms
+
+    def _record_own(self, event: PartitionEvent) -> None:
+        self.events.append(event)
         self.note()

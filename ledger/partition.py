@@ -27,6 +27,10 @@ from ledger.events import (
     HoldVoided,
     InputHeldForReview,
     InputRefused,
+    IntakePause,
+    IntakePaused,
+    IntakeResumed,
+    PartitionEvent,
     SpendAllowed,
     SpendRefused,
     UsageEvent,
@@ -52,7 +56,7 @@ class AnsweredCommand(NamedTuple):
     """What is kept of a command: the hash of its content and the event that answered it."""
 
     input_hash: bytes
-    outcome: WalletEvent
+    outcome: Event
 
     @property
     def is_of_hold(self) -> bool:
@@ -91,6 +95,7 @@ class PartitionState:
     append time decided so far; `sequence` counts the partition's own events, `place` the records
     of its log; `draining` is a tick that the next batch goes on with, `collecting` the last of a
     wallet's events that collect arrears, if more can be collected: that comes before all else.
+    `intake_pause` is set while no usage may be decided.
     """
 
     def __init__(self, log_name: str = "", memory: UsageMemory | None = None) -> None:
@@ -103,6 +108,7 @@ class PartitionState:
         self.forgotten_before_ms = 0
         self.draining: Draining | None = None
         self.collecting: ArrearsCollected | None = None
+        self.intake_pause: IntakePause | None = None
         self.wallets: dict[str, Wallet] = {}
         self.usage: UsageMemory = MemoryInRam() if memory is None else memory
         self.reviewed: dict[tuple[UsageKey, str], bytes] = {}
@@ -161,6 +167,7 @@ class Overlay:
         self.day_ends_ms = (state.days[-1][0] + 1) * DAY_MS if state.days else 0
         self.draining = state.draining
         self.collecting = state.collecting
+        self.intake_pause = state.intake_pause
         self.cards = state.cards
         self._days = state.days
         self._forgotten_before_ms = state.forgotten_before_ms
@@ -283,14 +290,20 @@ class Overlay:
             self._note_usage_event(event, place)
         elif isinstance(event, WalletEvent):
             self._note_wallet_event(event, place)
+        elif isinstance(event, PartitionEvent):
+            self.sequence = event.originator_version
+            self._note_own(event)
+
+    def _note_own(self, event: PartitionEvent) -> None:
+        if isinstance(event, BatchCommitted):
+            self.now_ms = event.recorded_at_ms
+            self.draining = event.draining
         elif isinstance(event, CardAdopted):
             card = event.card_id, event.card_version, event.effective_from_ms, event.lines
             self.cards = self.cards.with_card(RateCard(*card))
-            self.sequence = event.originator_version
-        elif isinstance(event, BatchCommitted):
-            self.now_ms = event.recorded_at_ms
-            self.draining = event.draining
-            self.sequence = event.originator_version
+        elif isinstance(event, IntakePaused | IntakeResumed):
+            self.intake_pause = event.pause if isinstance(event, IntakePaused) else None
+            self._commands["", event.input_id] = AnsweredCommand(event.input_hash, event)
 
     def _note_usage_event(self, event: UsageEvent, place: int) -> None:
         usage, tenant_id = event.usage, event.originator_id
@@ -371,6 +384,7 @@ class Overlay:
         state.days = self._days
         state.draining = self.draining
         state.collecting = self.collecting
+        state.intake_pause = self.intake_pause
         state.cards = self.cards
         state.wallets.update(self._wallets)
         for key, traces in self._usage.items():

@@ -194,6 +194,11 @@ class CardBook:
         for card in sorted(versions, key=lambda card: card.version, reverse=True):
             self._cards.setdefault(card.card_id, []).append(card)
 
+    @property
+    def versions_count(self) -> int:
+        """How many versions were adopted, of all cards."""
+        return len(self._versions)
+
     def with_card(self, card: RateCard) -> "CardBook":
         """A book that holds this card too."""
         return CardBook((*self._versions, card))

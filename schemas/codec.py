@@ -46,6 +46,31 @@ class DeadLetter(msgspec.Struct, frozen=True):
     headers: tuple[Header, ...]
 
 
+class ResolutionKind(usage.Word):
+    """What an operator did with a dead letter."""
+
+    RESENT = "RESENT"
+    DROPPED = "DROPPED"
+
+
+class Resolution(msgspec.Struct, frozen=True):
+    """A value of `ledger.resolutions`: what was done with the dead letter that stands there.
+
+    The input's own position tells it apart from a letter of another `ledger.dlq`, made anew.
+    """
+
+    letter_partition: int
+    letter_offset: int
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    kind: ResolutionKind
+    target_partition: int | None
+    is_again: bool
+    actor: str
+    reason: str
+
+
 def _types(*modules: object) -> Mapping[str, type]:
     """The types of the core by name, which is also their Avro name."""
     found = {
@@ -54,7 +79,8 @@ def _types(*modules: object) -> Mapping[str, type]:
         for name, value in vars(module).items()
         if isinstance(value, type)
     }
-    return found | {"Header": Header, "DeadLetter": DeadLetter}
+    own = (Header, DeadLetter, Resolution, ResolutionKind)
+    return found | {cls.__name__: cls for cls in own}
 
 
 TYPES: Final = _types(commands, events, rates, refusals, usage)
@@ -213,4 +239,5 @@ asked: Final = TopicCodec[commands.Command]("wallet.commands")
 replies: Final = TopicCodec[commands.Reply]("wallet.replies")
 rate_cards: Final = TopicCodec[rates.PublishedCard]("rate.cards")
 dead_letters: Final = TopicCodec[DeadLetter]("ledger.dlq")
+resolutions: Final = TopicCodec[Resolution]("ledger.resolutions")
 wallet_events: Final = EventCodec()

@@ -1,4 +1,4 @@
-"""Write the pages of docs that follow from what exists: commands, settings, rules, decisions."""
+"""Write the pages of docs that follow from what exists: commands, settings, figures and so on."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +7,8 @@ import click
 
 from cli.main import cli
 from cli.settings import FILE_SUFFIX, catalogue
+from scripts.asyncapi import asyncapi_page
+from scripts.figures import figures_page
 from scripts.rules import rules_page
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -71,7 +73,9 @@ def records_page() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "adr/README.md": records_page,
+    "reference/asyncapi.json": asyncapi_page,
     "reference/commands.md": commands_page,
+    "reference/figures.md": figures_page,
     "reference/rules.md": rules_page,
     "reference/settings.md": settings_page,
 }

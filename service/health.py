@@ -34,6 +34,7 @@ class Health:
         self._clock_s = clock_s
         self._beat_at_s = clock_s()
         self._missing = dict.fromkeys(conditions, "starting")
+        self._tell()
 
     def beat(self) -> None:
         """Say that the loop goes round. Cheap: call it each time."""
@@ -42,10 +43,12 @@ class Health:
     def meet(self, condition: str) -> None:
         """Be ready as far as this condition goes."""
         self._missing = {name: why for name, why in self._missing.items() if name != condition}
+        self._tell()
 
     def miss(self, condition: str, reason: str) -> None:
         """Stop being ready, for a reason; also the first thing to do when asked to stop."""
         self._missing = {**self._missing, condition: reason}
+        self._tell()
 
     def liveness(self) -> tuple[HTTPStatus, dict[str, object]]:
         silence_s = self._clock_s() - self._beat_at_s
@@ -56,6 +59,9 @@ class Health:
 
     def readiness(self) -> tuple[HTTPStatus, dict[str, object]]:
         return STATUS[not self._missing], {"missing": self._missing}
+
+    def _tell(self) -> None:
+        metrics.ready(is_ready=not self._missing)
 
 
 class HealthServer:

@@ -336,7 +336,10 @@ class _Inputs:
             self.tenants[tenant_id].net_micros += micros
 
 
-WITHOUT_MONEY = ("SetTerms", "VoidHold", "SetBudget", "SetLowBalanceLine")
+WITHOUT_MONEY = (
+    *("SetTerms", "VoidHold", "SetBudget", "SetLowBalanceLine"),
+    *("PauseIntake", "ResumeIntake"),
+)
 
 
 def is_a_call(call: Avro) -> bool:

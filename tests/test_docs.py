@@ -20,15 +20,16 @@ from cli import connection, settings
 from cli.main import cli
 from scripts import reference
 from tests.checkout import ROOT, texts
+from tests.java_programs import with_java
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAM = re.compile(r"^```python\n.*?^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 VARIABLE = re.compile(r"\bLEDGER_[A-Z_]*[A-Z]\b")
-SAVED_AS = re.compile(r"python (\w+\.py)")
+SAVED_AS = re.compile(r"(?:python|java) (\w+\.(?:py|java))")
 
-GUIDES: Final = ("docs/tutorial/*.md", "docs/how-to/*.md")
+GUIDES: Final = ("docs/tutorial/*.md", "docs/how-to/*.md", "docs/runbooks/*.md")
 """Pages to be followed. What their `sh` blocks hold can be typed, as it stands, one block after the
 other; what stands behind a `$` in a `console` block stays, stops, builds or takes long."""
 
@@ -43,6 +44,9 @@ PLAYED: Final = (
     "docs/how-to/decide-what-waits.md",
     "docs/how-to/make-traffic.md",
     "docs/how-to/rebuild-the-read-models.md",
+    "docs/how-to/use-the-client.md",
+    "docs/how-to/publish-from-java.md",
+    "docs/how-to/pause-the-intake.md",
 )
 """The guides that need a stack and nothing else; each begins where the one before it ended."""
 
@@ -58,6 +62,7 @@ CHANGING: Final = {
     r"in \d+\.\d s": "in <seconds>",
     r"(offset|/\d+ @) \d+": r"\1 <offset>",
     r"/\d+ @": "/<partition> @",
+    r"^(Dead letter +)?\d+:\d+": r"\1<position>",
 }
 """What differs from one time to the next, as patterns."""
 
@@ -247,7 +252,7 @@ def stack(tmp_path: Path) -> Generator[dict[str, str]]:
             assert up.poll() is None, log.read_text()
             assert time.monotonic() < give_up_s, log.read_text()
             time.sleep(0.1)
-        yield environment
+        yield with_java(tmp_path / "bin", environment)
     finally:
         up.send_signal(signal.SIGTERM)
         up.wait(60)
@@ -283,7 +288,7 @@ def script(told: list[Block]) -> str:
     for block in told:
         if block.language == "sh":
             parts.append(f"{block.text}printf '\\x1e'\n")
-        elif block.language == "python" and (name := SAVED_AS.search(block.text)):
+        elif block.language in ("python", "java") and (name := SAVED_AS.search(block.text)):
             parts.append(f"cat > {name[1]} <<'END OF PROGRAM'\n{block.text}END OF PROGRAM\n")
     return "".join(parts)
 

@@ -5,10 +5,10 @@ from typing import Final
 
 from eventlog.logic import Claim
 from eventlog.partitioner import partition_of
-from eventlog.records import Headers, InputRecord
+from eventlog.records import Headers, InputRecord, source_of
 from eventlog.settings import GENERATION
 from ledger.batch import Input, SetAside, Unreadable
-from ledger.commands import AdoptCard, Command, Tick
+from ledger.commands import Command, PartitionCommand
 from ledger.errors import UnreadableInput
 from ledger.usage import TIME_MS_MAX, AnyUsage, is_id
 from schemas import codec
@@ -88,7 +88,7 @@ class Reader:
     def _command(self, record: InputRecord, value: bytes) -> tuple[Command, int | None, int | None]:
         """The command, when it was asked, and after which time it shall not be decided."""
         command = codec.asked.decode(value)
-        is_placed = not isinstance(command, Tick | AdoptCard)
+        is_placed = not isinstance(command, PartitionCommand)
         if is_placed and record.key() != self._own_tenants.get(command.tenant_id):
             self._check_place(record.key(), command.tenant_id)
         headers = self._command_headers(record)
@@ -135,6 +135,10 @@ class Reader:
         except (UnicodeError, SystemError):
             self._without_headers.add(place)
             return None
+
+    def source(self, record: InputRecord) -> str:
+        """Who sent it, as it says itself."""
+        return source_of(self.headers(record) or [])
 
     def reply_headers(self, record: InputRecord) -> Headers:
         """The headers by which an asker finds the answer; empty if none is wanted."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from consumers.processor.figures import Tallies
+from consumers.processor.figures import Tallies, reached
 from consumers.processor.inputs import Reader
 from consumers.processor.replay import replayed
 from eventlog.errors import PartitionRefused
@@ -45,6 +45,7 @@ class PartitionProcessor:
     """The wallets of one partition, in memory; fed by records, answering with records."""
 
     def __init__(self, claim: Claim, rules: Rules, code_version: str) -> None:
+        self._partition = claim.partition
         self._partitions = claim.partitions
         self._topic_ids = claim.topic_ids
         self._logical = claim.logical
@@ -93,6 +94,11 @@ class PartitionProcessor:
     def pending(self) -> bool:
         """Whether an input's consequences did not all fit; a step without inputs goes on."""
         return self._state.is_amid
+
+    @property
+    def is_intake_paused(self) -> bool:
+        """Whether no usage is decided until an operator resumes the intake."""
+        return self._state.intake_pause is not None
 
     def restore(self, events: Iterator[InputRecord]) -> dict[str, Position]:
         """Replay the partition's log; the last footer's positions by logical topic, {} if empty.
@@ -150,13 +156,17 @@ class PartitionProcessor:
         outputs += self._dead_letters(deciding, inputs)
         [footer_value], _ = self._chains.link([footer], heads)
         outputs.append(Output(EVENTS, None, footer_value, NO_HEADERS))
-        tallies, dead_letters, repeats = writing.tallies, deciding.dead_letters, deciding.repeats
+        tallies, repeats = writing.tallies, deciding.repeats
+        aside = [
+            (self._reader.source(inputs[why.index]), why.code) for why in deciding.dead_letters
+        ]
 
         def merge() -> None:
             overlay.merge()
             self._chains.advance(heads)
             self._positions = positions
-            tallies.count(dead_letters, repeats)
+            tallies.count(aside, repeats)
+            reached(self._partition, self._state.now_ms, self._state.cards.versions_count)
 
         return StepResult(outputs, positions, deciding.consumed, merge)
 
@@ -202,6 +212,7 @@ class PartitionProcessor:
             batch_hash=batch_hash(hashes),
             code_version=self._code_version,
             configuration_version=self._configuration_version,
+            intake_pause=overlay.intake_pause,
         )
 
     def _replies(self, deciding: Deciding, inputs: Sequence[InputRecord]) -> list[Output]:

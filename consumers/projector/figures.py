@@ -5,6 +5,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from projections.standing import Standing
 from service.health import Health
 from service.metrics import LATENCY_BUCKETS_S
 
@@ -21,12 +22,21 @@ _LAG_S: Final = Gauge(
     ["partition"],
 )
 _NEXT: Final = Gauge("ledger_projection_next_offset", "The checkpoint.", ["partition"])
+_LAG: Final = Gauge(
+    "ledger_projection_lag", "Offsets of the log that are not folded in yet.", ["partition"]
+)
 _OVERTAKEN: Final = Counter(
     "ledger_projections_overtaken_total", "Batches given up because another projector was quicker."
 )
 _CUT: Final = Counter(
     "ledger_projections_cut_total", "Batches given up because Postgres did not take them."
 )
+_REVIEWS: Final = Gauge("ledger_reviews_open", "Usage that waits for an operator to decide.")
+_APPROVALS: Final = Gauge(
+    "ledger_approvals_open", "What one operator asked and a second one has to approve."
+)
+_WALLETS_IN_ARREARS: Final = Gauge("ledger_wallets_in_arrears", "Wallets that owe something.")
+_ARREARS: Final = Gauge("ledger_arrears_micros", "What all wallets owe, in micro-dollars.")
 
 
 class Figures:
@@ -45,6 +55,16 @@ class Figures:
         _CUT.inc()
         self._health.miss(READ_MODELS, reason)
         self._health.beat()
+
+    def behind(self, partition: int, records: int) -> None:
+        _LAG.labels(partition).set(records)
+
+    def stands(self, standing: Standing) -> None:
+        """Tell what waits for people, over all tenants."""
+        _REVIEWS.set(standing.reviews)
+        _APPROVALS.set(standing.approvals)
+        _WALLETS_IN_ARREARS.set(standing.wallets_in_arrears)
+        _ARREARS.set(standing.arrears_micros)
 
     def overtaken(self) -> None:
         _OVERTAKEN.inc()

@@ -18,6 +18,7 @@ from projections.checkpoints import LogIdentity, Overtaken
 from projections.database import Database, connected
 from projections.logged import Place
 from projections.projection import Projection
+from projections.standing import standing
 from service.health import Health
 from service.logs import log
 from service.signals import Stop
@@ -27,6 +28,8 @@ YOUNG_OBJECTS_MAX: Final = 1_000_000
 SWITCH_S: Final = 0.0001
 RETRY_S_MIN: Final = 0.1
 RETRY_S_MAX: Final = 5.0
+LAG_EVERY_S: Final = 5.0
+STANDING_EVERY_S: Final = 15.0
 
 
 def run(
@@ -85,6 +88,8 @@ class Projector:
         self._retry_s = RETRY_S_MIN
         self._log: Log | None = None
         self._at: dict[int, int] = {}
+        self._lag_told_s = -LAG_EVERY_S
+        self._standing_told_s = -STANDING_EVERY_S
 
     def run(self) -> None:
         """Fold until told to stop, connecting anew whenever Postgres goes away."""
@@ -108,6 +113,8 @@ class Projector:
                 log().info("folding", partitions=sorted(self._places))
                 while not self._stop:
                     self._figures.turned()
+                    self._tell_lag()
+                    self._tell_standing(writing)
                     try:
                         self._write_next(projection, reader)
                     except Overtaken as overtaken:
@@ -157,6 +164,21 @@ class Projector:
     def _wait(self, error: TryAgain) -> None:
         """Nothing of the batch was written, or all of it: the checkpoint will tell."""
         self._figures.cut(str(error))
+        self._tell_lag()
         log().warning("the read models cannot be written", reason=str(error), wait_s=self._retry_s)
         self._stop.wait(self._retry_s)
         self._retry_s = min(2 * self._retry_s, RETRY_S_MAX)
+
+    def _tell_lag(self) -> None:
+        """From what is committed, not from what is read ahead; while Postgres is away, too."""
+        if self._log is None or time.monotonic() < self._lag_told_s + LAG_EVERY_S:
+            return
+        self._lag_told_s = time.monotonic()
+        for partition, end in self._log.ends_seen().items():
+            self._figures.behind(partition, max(0, end - self._at[partition]))
+
+    def _tell_standing(self, database: Database) -> None:
+        if time.monotonic() < self._standing_told_s + STANDING_EVERY_S:
+            return
+        self._standing_told_s = time.monotonic()
+        self._figures.stands(standing(database))

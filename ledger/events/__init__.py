@@ -62,6 +62,9 @@ from ledger.events.partition import (
     CardAdopted,
     Draining,
     InputPosition,
+    IntakePause,
+    IntakePaused,
+    IntakeResumed,
     PartitionEvent,
 )
 from ledger.events.terms import (
@@ -118,6 +121,9 @@ __all__ = [
     "InputHeldForReview",
     "InputPosition",
     "InputRefused",
+    "IntakePause",
+    "IntakePaused",
+    "IntakeResumed",
     "LotKind",
     "LowBalanceLineSet",
     "OperationUndone",

@@ -1,4 +1,4 @@
-"""A partition's own events: cards it adopted, and the footers that are its position."""
+"""A partition's own events: cards it adopted, pauses, and the footers that are its position."""
 
 from __future__ import annotations
 
@@ -27,6 +27,15 @@ class Draining(msgspec.Struct, frozen=True):
     due_before_ms: int
 
 
+class IntakePause(msgspec.Struct, frozen=True):
+    """The pause of a partition's intake of usage: the event that began it, who did it and why."""
+
+    event_id: str
+    paused_at_ms: int
+    actor: str
+    reason: str
+
+
 class PartitionEvent(Event, frozen=True, gc=False):
     """An event of a partition rather than of a wallet."""
 
@@ -38,6 +47,23 @@ class CardAdopted(PartitionEvent, frozen=True, gc=False):
     card_version: int
     effective_from_ms: int
     lines: tuple[RateLine, ...]
+
+
+class IntakePaused(PartitionEvent, frozen=True, gc=False):
+    """From here on no usage of the partition is decided; commands are."""
+
+    reason: str
+
+    @property
+    def pause(self) -> IntakePause:
+        """What footers say of it while it lasts."""
+        return IntakePause(self.event_id, self.recorded_at_ms, self.actor, self.reason)
+
+
+class IntakeResumed(PartitionEvent, frozen=True, gc=False):
+    """From here on usage of the partition is decided again."""
+
+    reason: str
 
 
 class BatchCommitted(PartitionEvent, frozen=True, gc=False):
@@ -59,3 +85,4 @@ class BatchCommitted(PartitionEvent, frozen=True, gc=False):
     batch_hash: bytes
     code_version: str
     configuration_version: str
+    intake_pause: IntakePause | None = None

@@ -102,9 +102,28 @@ class Notes(Observer):
         self.refusals: dict[int, str] = {}
         self.aborts: list[str] = []
         self.inputs = 0
+        self.intake_paused: set[int] = set()
+        self.lags: dict[tuple[int, str], int] = {}
+        self.restored_in_s: dict[int, float] = {}
+        self.pauses: list[str] = []
+
+    def restored(self, partition: int, seconds: float) -> None:
+        self.restored_in_s[partition] = seconds
+
+    def paused(self, partition: int) -> None:
+        self.pauses.append(f"paused {partition}")
+
+    def resumed(self, partition: int) -> None:
+        self.pauses.append(f"resumed {partition}")
 
     def took_over(self, partition: int, seconds: float) -> None:
         self.serving.add(partition)
+
+    def intake(self, partition: int, is_paused: bool) -> None:
+        (self.intake_paused.add if is_paused else self.intake_paused.discard)(partition)
+
+    def lag(self, partition: int, topic: str, records: int) -> None:
+        self.lags[partition, topic] = records
 
     def released(self, partition: int) -> None:
         self.serving.discard(partition)

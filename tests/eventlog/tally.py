@@ -6,6 +6,8 @@ input that was lost or doubled. A command gets its number as the reply. Some val
     pend     two more steps are due afterwards, each with an event of its own
     burst    the reply is too large for its topic
     stop     the batch stops before this input, unless it comes first
+    pause    no usage is taken after this command
+    resume   usage is taken again after this command
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,6 +37,7 @@ class Footer(msgspec.Struct, tag=True):
     next_offsets: dict[str, int]
     topic_ids: dict[str, str]
     usage_read_to_ms: int
+    is_paused: bool = False
 
 
 Event = Counted | Footer
@@ -53,9 +56,14 @@ class Tally:
         self.due = 0
         self.next_offsets: dict[str, int] = {}
         self.unmarked = 0
+        self.is_paused = False
 
     def mark(self, end: int) -> None:
         self.unmarked = 0
+
+    @property
+    def is_intake_paused(self) -> bool:
+        return self.is_paused
 
     @property
     def pending(self) -> bool:
@@ -73,6 +81,7 @@ class Tally:
         if footer is None:
             return {}
         self.next_offsets = footer.next_offsets
+        self.is_paused = footer.is_paused
         return {
             topic: Position(offset, footer.topic_ids[topic])
             for topic, offset in footer.next_offsets.items()
@@ -84,12 +93,25 @@ class Tally:
             return self._result([], ["due"], usage_read_to_ms, due=self.due - 1)
         values = [(record.value() or b"").decode() for record in inputs]
         taken = values.index("stop", 1) if "stop" in values[1:] else len(inputs)
+        is_paused = self.is_paused
+        for place, record in enumerate(inputs[:taken]):
+            if self.claim.logical[record.topic()] == COMMANDS:
+                is_paused = values[place] == "pause" or (is_paused and values[place] != "resume")
+            elif is_paused:
+                taken = place
+                break
         due = 2 * values[:taken].count("pend")
-        return self._result(inputs[:taken], values[:taken], usage_read_to_ms, due)
+        return self._result(inputs[:taken], values[:taken], usage_read_to_ms, due, is_paused)
 
     def _result(
-        self, taken: Sequence[InputRecord], values: list[str], usage_read_to_ms: int, due: int
+        self,
+        taken: Sequence[InputRecord],
+        values: list[str],
+        usage_read_to_ms: int,
+        due: int,
+        is_paused: bool | None = None,
     ) -> StepResult:
+        is_paused = self.is_paused if is_paused is None else is_paused
         next_offsets = self.next_offsets | {
             self.claim.logical[record.topic()]: record.offset() + 1 for record in taken
         }
@@ -100,11 +122,14 @@ class Tally:
             for record, event in zip(taken, events, strict=False)
             if self.claim.logical[record.topic()] == COMMANDS
         ]
-        footer = Footer(count, next_offsets, dict(self.claim.topic_ids), usage_read_to_ms)
+        footer = Footer(
+            count, next_offsets, dict(self.claim.topic_ids), usage_read_to_ms, is_paused
+        )
         written = [Output(EVENTS, None, msgspec.json.encode(e), []) for e in (*events, footer)]
 
         def merge() -> None:
             self.count, self.next_offsets, self.due = count, next_offsets, due
+            self.is_paused = is_paused
 
         return StepResult([*replies, *written], next_offsets, len(taken), merge)
 

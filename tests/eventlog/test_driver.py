@@ -2,7 +2,7 @@
 
 import pytest
 
-from eventlog import served
+from eventlog import driver, served
 from eventlog.errors import StopProcess
 from eventlog.reader import read_to_end
 from eventlog.replies import ReplyRouter
@@ -35,6 +35,29 @@ def test_every_input_is_counted_once(kafka: KafkaSettings) -> None:
     for partition, values in enumerate(found):
         assert [v for v in values if v in set(usage)] == usage[partition::PARTITIONS]
         assert [v for v in values if v in set(commands)] == commands[partition::PARTITIONS]
+
+
+def test_a_partition_that_falls_behind_is_fetched_no_further_until_it_caught_up(
+    kafka: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "PAUSE_ABOVE", 200)
+    monkeypatch.setattr(driver, "RESUME_BELOW", 100)
+    usage = [f"usage {number}" for number in range(3_000)]
+    publish(kafka, *usage, partition=0)
+    with member(kafka) as running:
+        wait_for(lambda: running.notes.inputs == 3_000, "all is counted")
+        pauses = list(running.notes.pauses)
+    assert pauses[:2] == ["paused 0", "resumed 0"]
+    assert pauses == ["paused 0", "resumed 0"] * (len(pauses) // 2)
+    assert counted(kafka, 0) == usage
+
+
+def test_restoring_is_told_before_serving(kafka: KafkaSettings) -> None:
+    with member(kafka) as running:
+        wait_for(lambda: len(running.notes.serving) == PARTITIONS, "all is served")
+        restored_in_s = dict(running.notes.restored_in_s)
+    assert restored_in_s.keys() == set(range(PARTITIONS))
+    assert min(restored_in_s.values()) > 0
 
 
 def test_a_command_is_answered(kafka: KafkaSettings) -> None:
@@ -100,6 +123,41 @@ def test_the_watermark_stays_below_usage_that_is_not_committed_yet(kafka: KafkaS
         publish(kafka, "tick", topic=COMMANDS, partition=0)
         wait_for(lambda: running.notes.inputs == 2, "the tick is decided")
     assert watermarks(kafka) == [0, append_times(kafka, USAGE)[0]]
+
+
+def test_a_paused_intake_takes_commands_alone_until_it_is_resumed(kafka: KafkaSettings) -> None:
+    usage = [f"usage {number}" for number in range(20_000)]
+    with member(kafka) as running:
+        publish(kafka, "pause", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.intake_paused == {0}, "it is paused")
+        # More than a partition may have waiting: the others' usage comes past it.
+        publish(kafka, *usage, partition=0)
+        publish(kafka, "other", partition=1)
+        publish(kafka, "command", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.inputs == 3, "all but its usage is decided")
+        wait_for(lambda: running.notes.lags.get((0, USAGE)) == 20_000, "the lag is told")
+    assert (counted(kafka, 0), counted(kafka, 1)) == (["pause", "command"], ["other"])
+    # Usage that waits holds the watermark back: nothing that it may need has come due.
+    assert watermarks(kafka)[-1] < append_times(kafka, USAGE)[0]
+
+
+def test_the_next_owner_finds_it_paused_and_goes_on_where_it_was(kafka: KafkaSettings) -> None:
+    publish(kafka, "a", partition=0)
+    with member(kafka) as running:
+        wait_for(lambda: running.notes.inputs == 1, "usage is decided")
+        publish(kafka, "pause", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.intake_paused == {0}, "it is paused")
+    publish(kafka, "b", "b", "c", partition=0)
+    with member(kafka) as running:
+        wait_for(lambda: len(running.notes.serving) == PARTITIONS, "all is served")
+        wait_for(lambda: running.notes.intake_paused == {0}, "it is paused")
+        publish(kafka, "command", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.inputs == 1, "a command is decided")
+        assert counted(kafka, 0) == ["a", "pause", "command"]
+        publish(kafka, "resume", topic=COMMANDS, partition=0)
+        wait_for(lambda: running.notes.inputs == 5, "what waited is decided")
+        wait_for(lambda: running.notes.intake_paused == set(), "it is open")
+    assert counted(kafka, 0) == ["a", "pause", "command", "resume", "b", "b", "c"]
 
 
 def watermarks(kafka: KafkaSettings) -> list[int]:

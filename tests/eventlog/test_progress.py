@@ -62,3 +62,21 @@ def test_records_behind_an_end_do_not_undo_it() -> None:
     progress.arrive(9)
     progress.decide(3, append_ms=100)
     assert progress.read_to_ms == 200
+
+
+def test_the_end_that_is_known_is_the_one_that_was_asked_until_more_is_decided() -> None:
+    progress = Progress(5)
+    assert progress.known_end == 5
+    progress.ask_end(9, command_ms=200)
+    assert progress.known_end == 9
+    progress.decide(12, append_ms=300)
+    assert progress.known_end == 12
+
+
+def test_what_ends_a_transaction_is_no_input_that_waits() -> None:
+    progress = Progress(5)
+    progress.arrive(6)
+    progress.see_end(7)
+    assert progress.position == 5
+    progress.decide(6, append_ms=300)
+    assert (progress.position, progress.known_end) == (7, 7)

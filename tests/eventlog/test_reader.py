@@ -71,6 +71,17 @@ def test_a_follower_goes_on_where_its_caller_stands(kafka: KafkaSettings) -> Non
         assert read_until(follower, 2) == [(0, b"c"), (0, b"e")]
 
 
+def test_a_follower_sees_where_the_log_ends_while_it_reads(kafka: KafkaSettings) -> None:
+    publish(kafka, "a", "b", partition=0)
+    with Follower(kafka, USAGE, {0: 0, 1: 0}) as log:
+        before = log.ends_seen()
+        publish(kafka, "c", "d", "e", partition=0)
+        give_up_s = time.monotonic() + 10
+        while log.ends_seen()[0] < 5 and time.monotonic() < give_up_s:
+            log.poll(1, 0.1)
+        assert (before, log.ends_seen()) == ({0: 2, 1: 0}, {0: 5, 1: 0})
+
+
 def test_a_follower_that_read_all_stands_past_the_last_marker(kafka: KafkaSettings) -> None:
     Upstream(kafka).commit("a")
     with Follower(kafka, USAGE, {0: 0}) as follower:

@@ -8,7 +8,7 @@ import pytest
 
 from eventlog import served
 from eventlog.errors import PartitionRefused, StopProcess
-from eventlog.logic import Claim
+from eventlog.logic import Claim, Observer
 from eventlog.pool import Pool
 from eventlog.records import Headers, InputRecord, Output
 from eventlog.served import ServedPartition
@@ -87,14 +87,16 @@ class ScriptedProducer(PartitionProducer):
 class Bench:
     """A served partition with a tally, a scripted producer, and a committer."""
 
-    def __init__(self, committers: Pool, aborts: int = 0, at: int = 0) -> None:
+    def __init__(
+        self, committers: Pool, aborts: int = 0, at: int = 0, observer: Observer | None = None
+    ) -> None:
         logical = {USAGE: USAGE, COMMANDS: COMMANDS}
         self.notes = Notes()
         self.producer = ScriptedProducer(aborts)
         claim = Claim(0, 1, dict.fromkeys(logical, "id"), logical, lambda _: iter(()))
         positions = dict.fromkeys(logical, at)
         taken = TakenOver(claim, Tally(claim), self.producer, positions, lambda: None)
-        self.served = ServedPartition(taken, WIRING, self.notes)
+        self.served = ServedPartition(taken, WIRING, observer or self.notes)
         self._committers = committers
 
     def arrive(self, topic: str, *values: str, start: int = 0, append_ms: int = 0) -> None:

@@ -69,5 +69,11 @@ class MemoryLog:
     def seek(self, partition: int, offset: int) -> None:
         self.positions[partition] = offset
 
+    def ends_seen(self) -> dict[int, int]:
+        return {
+            number: kept[-1].offset() + 2 if kept else 0
+            for number, kept in self._partitions.items()
+        }
+
     def close(self) -> None:
         self.closed = True

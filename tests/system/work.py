@@ -27,11 +27,17 @@ CAP_MS = 600_000
 TIERS = list(Tier)
 
 
+def tenant_on(partition: int, partitions: int) -> str:
+    """The first tenant that lives on a partition."""
+    names = map("tenant-{}".format, itertools.count())
+    return next(name for name in names if partition_of(name.encode(), partitions) == partition)
+
+
 class Work:
     """Inputs, each with an id of its own; it keeps what it gave."""
 
     def __init__(self, partitions: int) -> None:
-        self._tenants = [_tenant_on(number, partitions) for number in range(partitions)]
+        self._tenants = [tenant_on(number, partitions) for number in range(partitions)]
         self._began_ms = time.time_ns() // 1_000_000
         self._numbers = itertools.count(1)
         self._given: list[Publication] = []
@@ -123,11 +129,6 @@ class Work:
             user_turns=number % 9,
             hold_id=None if without or hold >= HOLDS else f"hold-{hold}",
         )
-
-
-def _tenant_on(partition: int, partitions: int) -> str:
-    names = map("tenant-{}".format, itertools.count())
-    return next(name for name in names if partition_of(name.encode(), partitions) == partition)
 
 
 def _command(command: Command) -> Publication:

@@ -4,8 +4,10 @@ Whatever is done to the services, `check` then asks all there is to ask: the ora
 verification, and the read models against a fold of the log, row by row.
 """
 
+import http.client
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,6 +51,7 @@ PATIENCE_S = 60.0
 POLL_S = 0.02
 ANSWER_S = 2.0
 MARKER = 1
+HTTP_PORT = re.compile(r"starting\b.*\bhttp_port=(\d+)")
 
 _numbers = itertools.count(1)
 
@@ -85,6 +88,25 @@ class Service:
     def lines(self) -> list[str]:
         return self.log.read_text().splitlines()
 
+    def get(self, path: str) -> tuple[int, str]:
+        """What it answers on the port that its first line names; 0 where it does not answer yet."""
+        found = next(filter(None, map(HTTP_PORT.search, self.lines)), None)
+        if found is None:
+            return 0, ""
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=ANSWER_S)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except OSError:
+            return 0, ""
+        finally:
+            connection.close()
+
+    @property
+    def is_ready(self) -> bool:
+        return self.get("/readyz")[0] == http.client.OK
+
 
 class Outcome(NamedTuple):
     """What the log says of itself, and what it adds up to, beside what the inputs come to."""
@@ -113,10 +135,11 @@ class World:
     def __init__(self, stack: Stack, folder: Path, partitions: int = PARTITIONS) -> None:
         self.kafka = KafkaSettings(stack.bootstrap_servers, prefix=f"system{next(_numbers)}.")
         self.partitions = partitions
+        self._copies = stack.kafka.copies
         self._postgres_url = stack.postgres_url
         self._folder = folder
         self._services: list[Service] = []
-        topics.create(self.kafka, partitions, replication=1)
+        topics.create(self.kafka, partitions, self._copies)
         self._places = self._places_of(WALLET_EVENTS)
         self._inputs = [
             place for topic in (*USAGE, WALLET_COMMANDS) for place in self._places_of(topic)
@@ -169,7 +192,7 @@ class World:
             "LEDGER_KAFKA_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
             "LEDGER_TOPIC_PREFIX": self.kafka.prefix,
             "LEDGER_PARTITIONS": str(self.partitions),
-            "LEDGER_REPLICATION": "1",
+            "LEDGER_REPLICATION": str(self._copies),
             "LEDGER_LOG": "text",
             **environment,
         }
@@ -214,6 +237,14 @@ class World:
         while not what():
             assert time.monotonic() < give_up_s, self._logs()
             time.sleep(POLL_S)
+
+    def wait_until_ready(self, *services: Service) -> None:
+        """Until each can serve; none may end."""
+        for service in services:
+            self.wait_for(
+                lambda service=service: service.is_ready or service.process.poll() is not None
+            )
+            assert service.process.poll() is None, service.log.read_text()
 
     def wait_until_decided(self) -> None:
         """Until all that is published now is: the group's offsets are copies of the footers'."""

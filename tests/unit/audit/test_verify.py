@@ -13,6 +13,7 @@ from audit.report import Finding, Report
 from audit.verify import Entry, verify
 from cli import workload
 from devstack import traffic
+from ledger.commands import PauseIntake, ResumeIntake, Tick
 from ledger.events import (
     ArrearsCollected,
     BatchCommitted,
@@ -23,9 +24,8 @@ from ledger.events import (
 )
 from ledger.rates import PricedLine
 from ledger.usage import CallUsage, Tier
-from schemas import codec
 from schemas.chain import batch_hash, beginning
-from schemas.codec import wallet_events
+from schemas.codec import asked, calls, wallet_events
 from tests.simulator import Simulator
 
 START_MS = 1_767_268_800_000
@@ -118,7 +118,7 @@ def test_a_tick_may_go_on_with_corrections_that_waited() -> None:
         for number, (earlier, later) in enumerate(pairwise(chain), 1)
     ]
     for usage in (*reversed(corrections), chain[0]):
-        simulator.publish("usage.calls", usage.tenant_id.encode(), codec.calls.encode(usage), [])
+        simulator.publish("usage.calls", usage.tenant_id.encode(), calls.encode(usage), [])
     for _ in range(4):
         simulator.decide(batch=100)
         simulator.advance(1_000)
@@ -327,6 +327,37 @@ def test_a_foreign_event_is_named(honest: list[Entry]) -> None:
     findings = found_in([*honest[:5], foreign, *honest[5:]])
     assert any(one.event_id == seen.event.event_id for one in findings)
     assert {"place", "input", "batch"} <= {one.check for one in findings}
+
+
+def paused_log() -> list[Entry]:
+    """A partition whose intake is paused, ticks meanwhile, and is resumed."""
+    simulator = Simulator(START_MS, 1)
+    for number, kind in enumerate((PauseIntake, Tick, ResumeIntake)):
+        command = kind(
+            command_id=f"command-{number}", tenant_id="", actor="operator:ann", reason="why"
+        )
+        simulator.publish("wallet.commands", None, asked.encode(command))
+        simulator.decide()
+        simulator.advance(1_000)
+    return list(simulator.log())
+
+
+def test_a_pause_and_its_end_hold_and_every_footer_between_tells_of_it() -> None:
+    log = paused_log()
+    report = verify(log, 1)
+    assert report.holds
+    assert report.partitions[0].outcomes == 2
+    told = [one.event.intake_pause for one in read(log) if isinstance(one.event, BatchCommitted)]
+    assert [pause is not None for pause in told] == [True, True, False]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_footer_that_hides_a_pause_is_named(place: int) -> None:
+    log = paused_log()
+    seen = [one for one in read(log) if isinstance(one.event, BatchCommitted)][place]
+    forged = msgspec.structs.replace(seen.event, intake_pause=None)
+    findings = verify(rewritten(log, seen.place, forged), 1).findings
+    assert [(one.check, one.offset) for one in findings] == [("intake", seen.offset)]
 
 
 # ── Whoever rewrites chain and footers too is found by what the events say ──

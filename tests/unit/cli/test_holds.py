@@ -22,7 +22,7 @@ class Ledger:
 
     simulator: ClassVar[Simulator]
 
-    def __init__(self, kafka: KafkaSettings) -> None: ...
+    def __init__(self, kafka: KafkaSettings, source: str) -> None: ...
 
     def ask(self, command: Command, timeout_s: float, not_after_ms: int | None) -> Reply:
         key, value = command.tenant_id.encode(), codec.asked.encode(command)

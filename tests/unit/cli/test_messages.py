@@ -29,7 +29,7 @@ class Ledger:
     refusal: ClassVar[Refusal | None] = None
     is_silent: ClassVar[bool] = False
 
-    def __init__(self, kafka: KafkaSettings) -> None: ...
+    def __init__(self, kafka: KafkaSettings, source: str) -> None: ...
 
     def ask(self, command: Command, timeout_s: float, not_after_ms: int | None) -> Reply:
         self.asked.append((command, not_after_ms))

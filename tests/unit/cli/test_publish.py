@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,9 +13,11 @@ from click.testing import CliRunner, Result
 from cli import workload
 from cli.errors import Stalled
 from cli.main import cli
-from cli.publish import Published
+from cli.publish import Published, publish_phases
 from cli.whole_log import Entry
 from devstack.traffic import DEMO
+from eventlog.producer import Publication
+from eventlog.settings import KafkaSettings
 from tests.simulator import Simulator
 
 START = "2026-01-01T12:00:00.000+00:00"
@@ -28,10 +31,12 @@ class Ledger:
     def __init__(self) -> None:
         self.simulator = Simulator(START_MS)
         self.is_stopped = False
+        self.source = ""
 
     def publish_phases(
-        self, _kafka: object, _partitions: int, phases: workload.Phases, *, wait: bool
+        self, _kafka: object, _partitions: int, phases: workload.Phases, *, wait: bool, source: str
     ) -> Iterator[Published]:
+        self.source = source
         for phase, records in phases:
             for record in records:
                 self.simulator.publish(record.topic, record.key, record.value, record.headers or [])
@@ -139,3 +144,22 @@ def test_without_waiting_nothing_is_known() -> None:
     assert result.exit_code == 0
     assert "What becomes of them was not waited for" in result.stdout
     assert outcomes("--no-wait") is None
+
+
+def test_who_publishes_is_said_with_each_record(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published()
+    assert ledger.source == "ledger"
+    published("--source", "voice-platform")
+    assert ledger.source == "voice-platform"
+    assert "names no source" in published("--source", "stimme-ü").output
+    publisher = Mock()
+    monkeypatch.setattr("eventlog.producer.Publisher", Mock(return_value=publisher))
+    sent = Publication("usage.calls", b"acme", b"", [("asked_at", b"1")])
+    done = list(
+        publish_phases(KafkaSettings("unused:1"), 4, [(1, [sent])], wait=False, source="voice")
+    )
+    assert [phase.records for phase in done] == [1]
+    [record] = publisher.publish.call_args.args[0]
+    assert record == sent._replace(headers=[("asked_at", b"1"), ("source", b"voice")])

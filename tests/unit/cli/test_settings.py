@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import connection, settings
+from cli import connection, settings, stack
 from cli.errors import WrongSetting
 
 STACK = {
@@ -127,3 +127,79 @@ def test_a_secret_in_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_what_looks_like_a_setting_and_is_none_is_named() -> None:
     environ = {"LEDGER_PARTITION": "4", "LEDGER_DATA": "x", "LEDGER_DATABASE_URL_FILE": "y"}
     assert settings.unknown(environ) == ["LEDGER_PARTITION"]
+
+
+# ── How Kafka is spoken to ──
+
+GUARDED = {
+    "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "one:9093",
+    "LEDGER_KAFKA_SECURITY": "sasl_ssl",
+    "LEDGER_KAFKA_USER": "ticker",
+    "LEDGER_KAFKA_PASSWORD": "hush",
+}
+
+
+def test_a_user_and_a_password_prove_us_by_scram(tmp_path: Path) -> None:
+    authority = tmp_path / "authority.pem"
+    authority.touch()
+    kafka = settings.load({**GUARDED, "LEDGER_KAFKA_CA": str(authority)}).kafka
+    assert kafka.security.for_client() == {
+        "security.protocol": "sasl_ssl",
+        "ssl.ca.location": str(authority),
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "ticker",
+        "sasl.password": "hush",
+    }
+    assert "hush" not in repr(kafka)
+
+
+def test_a_certificate_proves_us_without_a_password(tmp_path: Path) -> None:
+    for name in ("own.crt", "own.key"):
+        (tmp_path / name).touch()
+    given = {
+        "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "one:9093",
+        "LEDGER_KAFKA_SECURITY": "ssl",
+        "LEDGER_KAFKA_CERTIFICATE": str(tmp_path / "own.crt"),
+        "LEDGER_KAFKA_KEY": str(tmp_path / "own.key"),
+    }
+    assert settings.load(given).kafka.security.for_client() == {
+        "security.protocol": "ssl",
+        "ssl.certificate.location": str(tmp_path / "own.crt"),
+        "ssl.key.location": str(tmp_path / "own.key"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"LEDGER_KAFKA_PASSWORD": ""}, "set LEDGER_KAFKA_USER and LEDGER_KAFKA_PASSWORD"),
+        ({"LEDGER_KAFKA_SECURITY": "ssl"}, "is set, and LEDGER_KAFKA_SECURITY is 'ssl'"),
+        ({"LEDGER_KAFKA_SECURITY": ""}, "is set, and LEDGER_KAFKA_SECURITY is 'plaintext'"),
+        ({"LEDGER_KAFKA_KEY": "/dev/null"}, "go together: set both"),
+        (
+            {
+                "LEDGER_KAFKA_SECURITY": "",
+                "LEDGER_KAFKA_USER": "",
+                "LEDGER_KAFKA_PASSWORD": "",
+                "LEDGER_KAFKA_CA": "/dev/null",
+            },
+            "Certificates for Kafka are set, and LEDGER_KAFKA_SECURITY is 'plaintext'",
+        ),
+    ],
+)
+def test_what_is_given_by_half_is_refused(changed: dict[str, str], said: str) -> None:
+    configured = settings.load(GUARDED | changed)
+    with pytest.raises(WrongSetting) as raised:
+        _ = configured.kafka
+    assert said in raised.value.message
+
+
+def test_a_certificate_that_is_not_there_is_named() -> None:
+    with pytest.raises(WrongSetting, match=r"LEDGER_KAFKA_CA is '/none'.*must name a file"):
+        settings.load({**GUARDED, "LEDGER_KAFKA_CA": "/none"})
+
+
+def test_a_stack_of_this_machine_is_not_spoken_to_as_another_cluster_is() -> None:
+    unsaid = stack.unsaid()
+    assert {unsaid[setting] for setting in GUARDED} == {""}
+    assert unsaid["LEDGER_KAFKA_CA"] == unsaid["LEDGER_KAFKA_PASSWORD_FILE"] == ""

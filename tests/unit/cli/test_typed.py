@@ -10,8 +10,11 @@ from cli.command import (
     DURATION,
     ID,
     MOMENT,
+    PARTITION,
+    POSITION,
     SECONDS,
     TIER,
+    Position,
 )
 from ledger.usage import Tier
 
@@ -32,6 +35,8 @@ HOUR_MS = 3_600_000
         (TIER, "premium", Tier.PREMIUM),
         (TIER, "STANDARD", Tier.STANDARD),
         (COUNT, "50", 50),
+        (PARTITION, "0", 0),
+        (POSITION, "3:17", Position(3, 17)),
         (SECONDS, "0.5", 0.5),
     ],
 )

@@ -11,7 +11,14 @@ from typing import Final, NamedTuple
 from ledger.batch import Decision, Input, Rules
 from ledger.commands import Reply, Tick
 from ledger.decide import decide
-from ledger.events import BatchCommitted, CardAdopted, Event, TermsSet, WalletEvent, is_outcome
+from ledger.events import (
+    BatchCommitted,
+    Event,
+    PartitionEvent,
+    TermsSet,
+    WalletEvent,
+    is_outcome,
+)
 from ledger.partition import Overlay, PartitionState, is_open
 from ledger.wallet import Wallet
 from schemas.chain import Chains
@@ -139,7 +146,7 @@ def stem_of(event: Event) -> str:
 
 def _answers(event: Event) -> bool:
     """Whether an input has it as its outcome; the first card is adopted by itself."""
-    return is_outcome(event) or (isinstance(event, CardAdopted) and event.input_id != "")
+    return is_outcome(event) or (isinstance(event, PartitionEvent) and event.input_id != "")
 
 
 def in_batches(arrived: Sequence[Arrived], sizes: Iterator[int]) -> Iterator[list[Arrived]]:
@@ -175,6 +182,7 @@ def facts(state: PartitionState) -> dict[str, object]:
         "now": state.now_ms,
         "sequence": state.sequence,
         "draining": state.draining,
+        "intake pause": state.intake_pause,
         "wallets": {tenant_id: _facts_of(wallet) for tenant_id, wallet in state.wallets.items()},
         "usage": vars(state.usage),
         "place": state.place,
@@ -219,4 +227,5 @@ def _footer(decision: Decision, watermark_ms: int) -> BatchCommitted:
         batch_hash=bytes(32),
         code_version="0",
         configuration_version="0",
+        intake_pause=overlay.intake_pause,
     )

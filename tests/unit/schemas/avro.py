@@ -30,6 +30,7 @@ from schemas.codec import (
     dead_letters,
     rate_cards,
     replies,
+    resolutions,
     wallet_events,
 )
 from schemas.compiler import compile_decoder, compile_encoder
@@ -45,6 +46,7 @@ _CODECS: Final[dict[str, Any]] = {
     "wallet.replies": replies,
     "rate.cards": rate_cards,
     "ledger.dlq": dead_letters,
+    "ledger.resolutions": resolutions,
 }
 # fastavro's own types are incomplete.
 fastavro_read = cast("Callable[..., Any]", fastavro.schemaless_reader)

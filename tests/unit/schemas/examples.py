@@ -11,12 +11,13 @@ from ledger.events import (
     Draw,
     HoldMeans,
     InputPosition,
+    IntakePause,
     ProjectMode,
 )
 from ledger.rates import PricedLine, PublishedCard, RateLine
 from ledger.refusals import Refusal
 from ledger.usage import Activity, CallOutcome, CallUsage, Channel, ChatUsage, CrawlUsage, Tier
-from schemas.codec import DeadLetter, Header
+from schemas.codec import DeadLetter, Header, Resolution, ResolutionKind
 
 PREV: Final = bytes(range(32))
 """The hash of the value before it, in every example of `wallet.events`."""
@@ -175,6 +176,12 @@ _COMMANDS: Final[dict[str, ask.Command]] = {
         lines=_CARD_LINES,
     ),
     "Tick": ask.Tick(command_id="tick-1", tenant_id="", actor="service:ticker"),
+    "PauseIntake": ask.PauseIntake(
+        command_id="command-1", tenant_id="", actor="operator:ann", reason="why"
+    ),
+    "ResumeIntake": ask.ResumeIntake(
+        command_id="command-2", tenant_id="", actor="operator:ann", reason="why"
+    ),
 }
 
 _ENVELOPE: Final = (
@@ -392,6 +399,23 @@ _EVENTS: Final[dict[str, done.Event]] = {
         code_version="0.1.0",
         configuration_version="c0ffee",
     ),
+    "IntakePaused": done.IntakePaused(*_PARTITION_ENVELOPE, "why"),
+    "IntakeResumed": done.IntakeResumed(*_PARTITION_ENVELOPE, "why"),
+    "BatchCommitted while paused": done.BatchCommitted(
+        *_PARTITION_ENVELOPE,
+        positions=(),
+        partitions=12,
+        usage_read_to_ms=0,
+        events=0,
+        dead_letters=0,
+        repeats=0,
+        ticks=1,
+        draining=None,
+        batch_hash=bytes(32),
+        code_version="0.1.0",
+        configuration_version="c0ffee",
+        intake_pause=IntakePause(_OTHER_EVENT, _NOON_MS, "operator:ann", "why"),
+    ),
     "BatchCommitted in a tick": done.BatchCommitted(
         *_PARTITION_ENVELOPE,
         positions=(),
@@ -463,6 +487,32 @@ EXAMPLES: Final[dict[str, dict[str, object]]] = {
             key=None,
             value=None,
             headers=(),
+        ),
+    },
+    "ledger.resolutions": {
+        "Resolution": Resolution(
+            letter_partition=3,
+            letter_offset=2**40,
+            source_topic="usage.calls",
+            source_partition=3,
+            source_offset=17,
+            kind=ResolutionKind.RESENT,
+            target_partition=1,
+            is_again=True,
+            actor="operator:ann",
+            reason="the partitioner is mended",
+        ),
+        "Resolution dropped": Resolution(
+            letter_partition=0,
+            letter_offset=0,
+            source_topic="wallet.commands",
+            source_partition=0,
+            source_offset=0,
+            kind=ResolutionKind.DROPPED,
+            target_partition=None,
+            is_again=False,
+            actor="operator:bea",
+            reason="a test",
         ),
     },
 }

@@ -25,6 +25,7 @@ IDS = {
     ("wallet.events", 1): 3001,
     ("wallet.replies", 1): 4001,
     ("ledger.dlq", 1): 5001,
+    ("ledger.resolutions", 1): 7001,
 }
 
 
