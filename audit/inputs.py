@@ -7,23 +7,25 @@ are never more than the offsets passed. What is left over are gaps of transactio
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from audit.money import Doubt
 from eventlog.settings import GENERATION
 from ledger.events import (
     ArrearsCollected,
     BatchCommitted,
+    ChargeReversed,
     ChatCharged,
+    ChatUncounted,
     HoldExpired,
-    InputHeldForReview,
     InputPosition,
     PartitionEvent,
-    ReviewReason,
+    UsageEvent,
     WalletEvent,
     is_outcome,
 )
 
+COMMANDS: Final = "wallet.commands"
 UNREAD = InputPosition("", "", 0)
 
 
@@ -57,12 +59,13 @@ class Inputs:
     def take(self, event: WalletEvent) -> Iterator[Doubt]:
         """Account for a wallet's event."""
         stem, _, _ = event.event_id.rpartition(":")
+        source = self._source(event.event_id)
         if stem != self._input:
             yield from self._end_input()
             self._input = stem
-            self._has_outcome = not _is_due(event) and stem not in self._unfinished
+            is_due = source is not None and source.topic == COMMANDS and _is_due(event)
+            self._has_outcome = not is_due and stem not in self._unfinished
         self._is_collecting = isinstance(event, ArrearsCollected)
-        source = self._source(event.event_id)
         if source is None:
             yield Doubt(f"an id of an input of partition {self._partition}", event.event_id)
             return
@@ -132,10 +135,13 @@ class Inputs:
 
 
 def _is_due(event: WalletEvent) -> bool:
-    """Whether a tick brought it: something ended by itself."""
-    if isinstance(event, InputHeldForReview):
-        return event.reason is ReviewReason.ORIGINAL_UNKNOWN
-    return isinstance(event, HoldExpired | ChatCharged)
+    """Whether a tick brought it, as the first of a command's events: no other begins so.
+
+    A hold or a chat's hour ended by itself, or a correction that had waited.
+    """
+    return isinstance(
+        event, HoldExpired | ChatCharged | UsageEvent | ChargeReversed | ChatUncounted
+    )
 
 
 def _goes_on(before: InputPosition, position: InputPosition) -> Iterator[Doubt]:

@@ -137,14 +137,14 @@ def outcomes(
     told = Outcomes(len(sent))
     contents = {content_hash(payload_of(record.value)) for record in sent}
     records = {(record.key, record.value) for record in sent}
-    answered: set[str] = set()
+    answered: set[bytes] = set()
     events, letters = (log_since(kafka, topic, since[topic], "reading") for topic in OUTCOMES)
     for entry in events:
         event = wallet_events.decode(entry.value)[0]
-        stem = event.event_id.rpartition(":")[0]
         # The first answers; what an accepted review or a waiting correction led to comes after.
-        if event.input_hash in contents and is_outcome(event) and stem not in answered:
-            answered.add(stem)
+        content = event.input_hash
+        if content in contents and is_outcome(event) and content not in answered:
+            answered.add(content)
             told.count(event)
     for entry in letters:
         letter = dead_letters.decode(entry.value)

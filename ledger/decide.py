@@ -15,6 +15,7 @@ from ledger.correcting import Correcting
 from ledger.events import (
     ApprovalAsked,
     CardAdopted,
+    ChatHour,
     Draining,
     Event,
     HoldPlaced,
@@ -30,7 +31,7 @@ from ledger.events import (
     is_outcome,
 )
 from ledger.memory import HASH_SIZE
-from ledger.partition import CHAT, DAY_MS, HOLD, Due, Overlay, PartitionState
+from ledger.partition import CORRECTION, Due, Overlay, PartitionState
 from ledger.rates import DEFAULT_CARD, RateLine
 from ledger.refusals import Refusal
 from ledger.usage import (
@@ -123,7 +124,7 @@ class Deciding(Correcting):
         """How many events fit beside the other outputs. An unfinished input leaves none."""
         self._portions_left = PORTIONS_PER_BATCH_MAX
         if self.overlay.now_ms:
-            self._forget()
+            self.overlay.forget(rules.deduplication_window_ms)
         self._go_on_collecting()
         self._drain()
 
@@ -152,7 +153,7 @@ class Deciding(Correcting):
                 overlay.now_ms = item.appended_at_ms
             if overlay.now_ms >= overlay.day_ends_ms:
                 overlay.begin_day()
-                self._forget()
+                overlay.forget(self._rules.deduplication_window_ms)
             if overlay.sequence == 0:
                 self._adopt_default_card()
             value = item.value
@@ -172,14 +173,6 @@ class Deciding(Correcting):
                 self._set_aside(index, value.code, value.message)
             self.consumed = index + 1
         return self.consumed - before
-
-    def _forget(self) -> None:
-        """Leave what is past the window by more than a day: what is remembered is decided by day.
-
-        Usage from up to 5 minutes ahead was recorded before it happened; hence the day.
-        """
-        window_ms = self._rules.deduplication_window_ms
-        self.overlay.forget(max(0, self.overlay.now_ms - window_ms - DAY_MS))
 
     # ── Usage ──
 
@@ -307,7 +300,7 @@ class Deciding(Correcting):
             case ask.AcceptReview():
                 self._accept_review(wallet, command, cause)
             case ask.RejectReview():
-                wallet.reject_review(command, cause)
+                self._reject_review(wallet, command, cause)
             case ask.FreezeWallet() | ask.UnfreezeWallet():
                 wallet.freeze(command, cause)
             case ask.Approve():
@@ -335,6 +328,12 @@ class Deciding(Correcting):
         if review is not None and wallet.waiting:
             self.note()
             self.apply_waiting(wallet, review.usage, cause)
+
+    def _reject_review(self, wallet: Wallet, command: ask.RejectReview, cause: Cause) -> None:
+        review = wallet.reviews.get(command.review_id)
+        wallet.reject_review(command, cause)
+        if review is not None:
+            self.give_up_waiting(wallet, review.usage, cause)
 
     def _refused_aside(self, command: ask.Command, refusal: Refusal) -> ask.Reply:
         """The answer to a command that became a dead letter."""
@@ -415,18 +414,16 @@ class Deciding(Correcting):
     def _end(self, wallet: Wallet, due: Due, cause: Cause) -> None:
         """Let what is due end: a hold expires, a chat's hour is charged, a wait is given up."""
         cause.occurred_at_ms = due.at_ms
-        if due.kind == HOLD:
-            wallet.expire_hold(str(due.what[0]), cause)
-        elif due.kind == CHAT:
-            hour = next(one for one in wallet.chats if msgspec.structs.astuple(one) == due.what)
-            card = self.overlay.cards.version(hour.card_id, hour.card_version)
+        what = due.what
+        if isinstance(what, str):
+            wallet.expire_hold(what, cause)
+        elif isinstance(what, ChatHour):
+            card = self.overlay.cards.version(what.card_id, what.card_version)
             assert card is not None, "a card that priced something is never forgotten"
-            wallet.charge_chat(hour, card, cause)
+            wallet.charge_chat(what, card, cause)
         else:
-            waiting = next(one for one in wallet.waiting.values() if one.corrected == due.what)
             own = msgspec.structs.replace(cause)
-            self.as_of(waiting, own)
-            wallet.hold_for_review(waiting.usage, ReviewReason.ORIGINAL_UNKNOWN, own)
+            self.end_waiting(wallet, wallet.waiting[what], own, is_over=due.kind == CORRECTION)
             cause.next_index = own.next_index
 
     def _take_card(self, index: int, item: Input, command: ask.AdoptCard) -> None:

@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import msgspec
-
 from ledger.commands import AskToSpend, PlaceHold, VoidHold
 from ledger.events import (
     ArrearsCollected,
@@ -43,6 +41,7 @@ from ledger.memory import MemoryInRam, UsageKey, UsageMemory, pack, unpack
 from ledger.rates import CardBook, RateCard
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage
 from ledger.wallet import Wallet
+from ledger.wallet.state import UsageName, usage_name
 
 DAY_MS: Final = 24 * 60 * 60_000
 
@@ -73,18 +72,20 @@ class AnsweredCommand(NamedTuple):
 class Due(NamedTuple):
     """Something that ends by itself, in the order of its end: a hold, a chat's hour, a wait.
 
-    `what` names it within its wallet: a hold's id, a `ChatHour`'s fields, a correction's target.
+    `what` names it within its wallet: a hold's id, a chat's hour, what a correction corrects. One
+    that waited is due (`GO_ON`) as soon as what it corrects stands, and no input applied it.
     """
 
     at_ms: int
     tenant_id: str
     kind: str
-    what: tuple[str | int, ...]
+    what: str | ChatHour | UsageName
 
 
 HOLD: Final = "hold"
 CHAT: Final = "chat"
 CORRECTION: Final = "correction"
+GO_ON: Final = "go on"
 
 
 class PartitionState:
@@ -190,12 +191,13 @@ class Overlay:
         self._days = (*with_events, (day, self.place))
         self.day_ends_ms = (day + 1) * DAY_MS
 
-    def forget(self, before_ms: int) -> None:
-        """From now on, know nothing that was recorded on a day before that time's (UTC).
+    def forget(self, window_ms: int) -> None:
+        """From now on, know nothing that was recorded on a day (UTC) which is wholly past.
 
-        What was held for review, and commands but for holds, stay known.
+        That is by more than the window and a day: usage from up to 5 minutes ahead was recorded
+        before it happened. What was held for review, and commands but for holds, stay known.
         """
-        day = before_ms // DAY_MS
+        day = max(0, self.now_ms - window_ms - DAY_MS) // DAY_MS
         self._forgotten_before_ms = day * DAY_MS
         kept = (place for began, place in self._days if began >= day)
         self._forgotten_before_place = next(kept, self.place)
@@ -314,7 +316,7 @@ class Overlay:
             self._await(Due(event.waits_until_ms, tenant_id, CORRECTION, event.corrected))
         elif isinstance(event, ChatCounted):
             hour = event.hour
-            self._await(Due(hour.closes_at_ms, tenant_id, CHAT, msgspec.structs.astuple(hour)))
+            self._await(Due(hour.closes_at_ms, tenant_id, CHAT, hour))
         ends_hold = isinstance(event, InputHeldForReview | CorrectionWaits) and event.ends_hold
         self._note_usage(event, usage, ends_hold=ends_hold)
 
@@ -327,7 +329,10 @@ class Overlay:
         insort(self._due, due)
 
     def _note_usage(self, event: UsageEvent, usage: AnyUsage, *, ends_hold: bool) -> None:
-        """The hold it names is not to be placed any more; what it corrects was corrected."""
+        """The hold it names is not to be placed any more; what it corrects was corrected.
+
+        What waited for a correction follows it at once, or with the next tick.
+        """
         tenant_id = event.originator_id
         if isinstance(usage, CallUsage) and usage.hold_id is not None and not ends_hold:
             self._holds_named_by_usage[tenant_id, usage.hold_id] = event.recorded_at_ms
@@ -338,6 +343,9 @@ class Overlay:
                 known = unpack(packed)
                 corrected = pack(known.content_hash, known.place, is_corrected=True)
                 self._usage[key][usage.corrects] = corrected
+            name = usage_name(usage)
+            if name in self.wallet(tenant_id).waiting:
+                self._await(Due(event.recorded_at_ms, tenant_id, GO_ON, name))
 
     def _note_wallet_event(self, event: WalletEvent, place: int) -> None:
         """The first answer stands: a conflict is refused, and changes nothing of it."""
@@ -350,18 +358,19 @@ class Overlay:
         elif isinstance(event, ChatCharged):
             self._chat_charges[event.originator_id, event.hour] = place
         elif isinstance(event, HoldPlaced) and event.means is not HoldMeans.USAGE_CAME_FIRST:
-            self._await(Due(event.expires_at_ms, event.originator_id, HOLD, (event.hold_id,)))
+            self._await(Due(event.expires_at_ms, event.originator_id, HOLD, event.hold_id))
         is_of_usage = isinstance(event, InputRefused) and event.input_type in _USAGE_TYPES
         if is_outcome(event) and not is_of_usage:
             name = (event.originator_id, event.input_id)
             if self.command(name) is None:
                 self._commands[name] = AnsweredCommand(event.input_hash, event)
 
-    def replay(self, event: Event) -> None:
-        """Apply an event read from the log."""
+    def replay(self, event: Event, window_ms: int) -> None:
+        """Apply an event read from the log, forgetting what whoever wrote it forgot."""
         self.now_ms = event.recorded_at_ms
         if self.now_ms >= self.day_ends_ms:
             self.begin_day()
+            self.forget(window_ms)
         if isinstance(event, WalletEvent):
             self.wallet(event.originator_id).apply(event)
         self.note(event)
@@ -394,10 +403,14 @@ class Overlay:
 
 
 def is_open(wallet: Wallet, due: Due) -> bool:
-    """Whether what is due did not end before."""
-    if due.kind == HOLD:
-        return due.what[0] in wallet.holds
-    if due.kind == CHAT:
-        return any(msgspec.structs.astuple(hour) == due.what for hour in wallet.chats)
-    waiting = next((one for one in wallet.waiting.values() if one.corrected == due.what), None)
-    return waiting is not None and waiting.waits_until_ms == due.at_ms
+    """Whether what is due did not end before; another of that name may have begun since."""
+    what = due.what
+    if isinstance(what, str):
+        hold = wallet.holds.get(what)
+        return hold is not None and hold.expires_at_ms == due.at_ms
+    if isinstance(what, ChatHour):
+        return what in wallet.chats
+    waiting = wallet.waiting.get(what)
+    if waiting is None or due.kind == CORRECTION:
+        return waiting is not None and waiting.waits_until_ms == due.at_ms
+    return waiting.recorded_at_ms <= due.at_ms

@@ -123,6 +123,36 @@ class TopicCodec(Generic[T]):
         return self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self._topic)
 
 
+class InputCodec(TopicCodec[T]):
+    """Tells besides by which bytes a value is the same as another of its id, or contradicts it."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(topic)
+        *older, _ = versions(topic)
+        self._older = {
+            _prefix(schema.schema_id): _encoder(schema.parsed, _prefix(schema.schema_id), None)
+            for schema in older
+        }
+        self._first = _prefix(versions(topic)[0].schema_id)
+
+    def is_first(self, value: bytes) -> bool:
+        """Whether it is of the first version: such a value's payload is its content."""
+        return value[:PREFIX_SIZE] == self._first
+
+    def content_of(self, value: bytes, decoded: T) -> bytes:
+        """The payload that stands for its content: the oldest version's that says all of it.
+
+        So a field at its default counts as absent, whichever versions a sender writes it with.
+        """
+        for prefix, encode in self._older.items():
+            if value[:PREFIX_SIZE] == prefix:
+                break
+            older = encode(decoded)
+            if self.decode(older) == decoded:
+                return older[PREFIX_SIZE:]
+        return value[PREFIX_SIZE:]
+
+
 class EncodeEvent(Protocol):
     """From an event and the hash of the value before it to bytes."""
 
@@ -159,8 +189,7 @@ def payload_of(value: bytes) -> bytes:
 def content_hash(payload: bytes) -> bytes:
     """What tells two inputs of the same id apart: every field of the value, not its schema's id.
 
-    A later version of an input's schema must hash a value whose new fields are at their defaults
-    like the older value without them.
+    Of usage that is not of its schema's first version the payload is that of `content_of`.
     """
     return sha256(payload).digest()[:CONTENT_HASH_SIZE]
 
@@ -200,12 +229,12 @@ def _refuse_prefix(value: bytes, topic: str) -> Any:
 
 
 UsageCodec = (
-    TopicCodec[usage.CallUsage] | TopicCodec[usage.CrawlUsage] | TopicCodec[usage.ChatUsage]
+    InputCodec[usage.CallUsage] | InputCodec[usage.CrawlUsage] | InputCodec[usage.ChatUsage]
 )
 
-calls: Final = TopicCodec[usage.CallUsage]("usage.calls")
-crawls: Final = TopicCodec[usage.CrawlUsage]("usage.crawls")
-chat: Final = TopicCodec[usage.ChatUsage]("usage.chat")
+calls: Final = InputCodec[usage.CallUsage]("usage.calls")
+crawls: Final = InputCodec[usage.CrawlUsage]("usage.crawls")
+chat: Final = InputCodec[usage.ChatUsage]("usage.chat")
 asked: Final = TopicCodec[commands.Command]("wallet.commands")
 replies: Final = TopicCodec[commands.Reply]("wallet.replies")
 rate_cards: Final = TopicCodec[rates.PublishedCard]("rate.cards")

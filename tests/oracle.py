@@ -269,10 +269,13 @@ class _Inputs:
             began_ms = fields["occurred_at" if used.topic == CHAT else "started_at"]
             lives = [live for since_ms, live in switches if since_ms <= began_ms]
             self.charge(used, is_simulated=not (lives and lives[-1]))
-        elif (original := self.used.get((used.topic, tenant_id, corrects))) is None:
-            self.waiting.setdefault((used.topic, tenant_id, corrects), used)
         else:
-            self.correct(original, used)
+            # What does not stand may be charged yet; what was corrected never is again.
+            original = self.used.get((used.topic, tenant_id, corrects))
+            if original is None or not original.is_charged:
+                self.waiting.setdefault((used.topic, tenant_id, corrects), used)
+            else:
+                self.correct(original, used)
         while used.is_charged:
             name = used.topic, tenant_id, cast(str, used.fields["event_id"])
             correction = self.waiting.pop(name, None)

@@ -52,6 +52,7 @@ class Reader:
         topic, stem = "", ""
         usage_codec: codec.UsageCodec | None = None
         decode: Callable[[bytes, int], AnyUsage] | None = None
+        content_of: Callable[[bytes, AnyUsage], bytes] | None = None
         prefix = b""
         for record in records:
             # What a run of records shares is looked up once.
@@ -72,7 +73,10 @@ class Reader:
                     continue
                 if decode is None or value[:PREFIX_SIZE] != prefix:
                     decode, prefix = usage_codec.decoder(value), value[:PREFIX_SIZE]
+                    content_of = None if usage_codec.is_first(value) else usage_codec.content_of
                 usage = decode(value, PREFIX_SIZE)
+                if content_of is not None:
+                    content_hash = content_hash_of(content_of(value, usage))
                 if record.key() != own_tenants.get(usage.tenant_id):
                     self._check_place(record.key(), usage.tenant_id)
                 inputs.append(Input(event_id_stem, appended_at_ms, content_hash, usage))

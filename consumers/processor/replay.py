@@ -15,13 +15,14 @@ EVENTS_PER_MERGE: Final = 100_000
 
 
 def replayed(
-    records: Iterable[InputRecord], state: PartitionState, chains: Chains
+    records: Iterable[InputRecord], state: PartitionState, chains: Chains, window_ms: int
 ) -> BatchCommitted | None:
     """Fold a partition's log, from its start, into state and chains; its last footer, if any.
 
+    What is past the deduplication window is forgotten on the way, as it was by who wrote the log.
     Raises `BrokenLog`, naming the record, where one does not follow from those before it.
     """
-    replay = _Replay(state, chains)
+    replay = _Replay(state, chains, window_ms)
     for record in records:
         try:
             replay.take(record)
@@ -33,8 +34,9 @@ def replayed(
 class _Replay:
     """One replay of a partition's log, from its start."""
 
-    def __init__(self, state: PartitionState, chains: Chains) -> None:
+    def __init__(self, state: PartitionState, chains: Chains, window_ms: int) -> None:
         self._state = state
+        self._window_ms = window_ms
         self._chains = chains
         self._overlay = Overlay(state)
         self._heads: dict[str, bytes] = {}
@@ -61,7 +63,7 @@ class _Replay:
                 )
         value_hash = sha256(value).digest()
         self._heads[tenant_id] = value_hash
-        self._overlay.replay(event)
+        self._overlay.replay(event, self._window_ms)
         self._unmerged += 1
         if isinstance(event, BatchCommitted):
             self._end_batch(record, event)

@@ -107,7 +107,8 @@ class PartitionProcessor:
         or where the log was written for another number of partitions: the others can go on.
         """
         try:
-            footer = replayed(self._marking(events), self._state, self._chains)
+            window_ms = self._rules.deduplication_window_ms
+            footer = replayed(self._marking(events), self._state, self._chains, window_ms)
         except BrokenLog as error:
             raise PartitionRefused(str(error)) from error
         if footer is None:

@@ -35,7 +35,6 @@ from ledger.events.envelope import (
     lines_micros,
     payment_lot,
     portions_micros,
-    without,
 )
 from ledger.events.holds import (
     HoldExpired,
@@ -155,7 +154,6 @@ __all__ = [
     "lines_micros",
     "payment_lot",
     "portions_micros",
-    "without",
 ]
 
 

@@ -11,7 +11,6 @@ from ledger.events.envelope import (
     WalletEvent,
     drawn_micros,
     lines_micros,
-    without,
 )
 from ledger.rates import PricedLine
 from ledger.usage import CallOutcome, CallUsage, ChatUsage, CrawlUsage
@@ -293,7 +292,7 @@ class InputHeldForReview(UsageEvent, frozen=True, gc=False):
 
     def mutate(self, wallet: WalletState) -> None:
         wallet.note_usage(self.usage, ends_hold=self.ends_hold)
-        wallet.reviews = {**wallet.reviews, self.event_id: self}
+        wallet.begin_review(self)
 
 
 class ReviewDecided(WalletEvent, frozen=True, gc=False):
@@ -304,4 +303,4 @@ class ReviewDecided(WalletEvent, frozen=True, gc=False):
     reason: str
 
     def mutate(self, wallet: WalletState) -> None:
-        wallet.reviews = without(wallet.reviews, self.review_id)
+        wallet.end_review(self.review_id)

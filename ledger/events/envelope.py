@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ledger.wallet.state import WalletState
 
 
-T = TypeVar("T")
 PAYMENT_LOTS: Final = "payment/"
 
 
@@ -104,11 +103,6 @@ def cut_draws(
     return tuple(cut), amount_micros
 
 
-def without(kept: dict[str, T], name: str) -> dict[str, T]:
-    """A copy that lacks one."""
-    return {other: one for other, one in kept.items() if other != name}
-
-
 def payment_lot(payment_id: str) -> str:
     """The name of a payment's lot; no event id looks like it."""
     return f"{PAYMENT_LOTS}{payment_id}"
@@ -119,7 +113,7 @@ def drawn_from_payments_micros(draws: tuple[Draw, ...]) -> int:
     return sum(draw.amount_micros for draw in draws if draw.lot_id.startswith(PAYMENT_LOTS))
 
 
-class ChatHour(msgspec.Struct, frozen=True, gc=False):
+class ChatHour(msgspec.Struct, frozen=True, order=True, gc=False):
     """The tokens of a project that are charged together: of one UTC hour, one mode, one card.
 
     Tokens that come after their hour was charged are charged at a later close: `closes_at_ms`

@@ -25,7 +25,7 @@ class HoldPlaced(WalletEvent, frozen=True, gc=False):
 
     def mutate(self, wallet: WalletState) -> None:
         if self.means is not HoldMeans.USAGE_CAME_FIRST:
-            wallet.begin_hold(self.hold_id, self.project_id, self.amount_micros)
+            wallet.begin_hold(self.hold_id, self.project_id, self.amount_micros, self.expires_at_ms)
 
 
 class HoldRefused(WalletEvent, frozen=True, gc=False):

@@ -13,7 +13,6 @@ from ledger.events.envelope import (
     drawn_micros,
     payment_lot,
     portions_micros,
-    without,
 )
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ class ApprovalAsked(WalletEvent, frozen=True, gc=False):
     reason: str
 
     def mutate(self, wallet: WalletState) -> None:
-        wallet.approvals = {**wallet.approvals, self.event_id: self}
+        wallet.begin_approval(self)
 
 
 class ApprovalGiven(WalletEvent, frozen=True, gc=False):
@@ -132,7 +131,7 @@ class ApprovalGiven(WalletEvent, frozen=True, gc=False):
     reason: str
 
     def mutate(self, wallet: WalletState) -> None:
-        wallet.approvals = without(wallet.approvals, self.approval_id)
+        wallet.end_approval(self.approval_id)
 
 
 class ApprovalDeclined(WalletEvent, frozen=True, gc=False):
@@ -142,7 +141,7 @@ class ApprovalDeclined(WalletEvent, frozen=True, gc=False):
     reason: str
 
     def mutate(self, wallet: WalletState) -> None:
-        wallet.approvals = without(wallet.approvals, self.approval_id)
+        wallet.end_approval(self.approval_id)
 
 
 class OperationUndone(WalletEvent, frozen=True, gc=False):
@@ -170,4 +169,4 @@ class OperationUndone(WalletEvent, frozen=True, gc=False):
         wallet.give_back(self.returned, self.credit_micros)
         for portion in self.portions:
             wallet.owe(portion.charge_event_id, portion.amount_micros)
-        wallet.undoable = without(wallet.undoable, self.undone_event_id)
+        wallet.end_undoable(self.undone_event_id)

@@ -33,7 +33,7 @@ class ProjectOpened(WalletEvent, frozen=True, gc=False):
 
     def mutate(self, wallet: WalletState) -> None:
         switches = () if self.live_from_ms is None else ((self.live_from_ms, ProjectMode.LIVE),)
-        wallet.projects = {**wallet.projects, self.project_id: switches}
+        wallet.keep_project(self.project_id, switches)
 
 
 class ProjectModeChanged(WalletEvent, frozen=True, gc=False):
@@ -46,7 +46,7 @@ class ProjectModeChanged(WalletEvent, frozen=True, gc=False):
 
     def mutate(self, wallet: WalletState) -> None:
         switches = (*wallet.projects[self.project_id], (self.from_ms, self.mode))
-        wallet.projects = {**wallet.projects, self.project_id: switches}
+        wallet.keep_project(self.project_id, switches)
 
 
 class TermsSet(WalletEvent, frozen=True, gc=False):

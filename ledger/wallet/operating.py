@@ -17,7 +17,12 @@ class Operating(Projects):
     """Movements that are not usage (PRODUCT decisions 15, 18 and 20)."""
 
     def contradicts(self, command: ask.Command) -> bool:
-        """Whether what the command names was used before, under another command's id."""
+        """Whether what the command names is there already: a payment's lot, a hold not ended yet.
+
+        A hold is remembered as long as it is open, be its command forgotten.
+        """
+        if isinstance(command, ask.PlaceHold):
+            return command.command_id in self.holds
         return (
             isinstance(command, ask.SettleTopUp)
             and done.payment_lot(command.payment_id) in self.lots

@@ -6,7 +6,7 @@ the methods that take commands and usage, beside this module.
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 from eventsourcing.domain import BaseAggregate
@@ -49,10 +49,11 @@ class Lot(msgspec.Struct, frozen=True):
 
 
 class Hold(NamedTuple):
-    """What is set aside for a call, and in which project."""
+    """What is set aside for a call, in which project, and until when."""
 
     project_id: str
     amount_micros: int
+    expires_at_ms: int
 
 
 class OpenChat(NamedTuple):
@@ -64,6 +65,7 @@ class OpenChat(NamedTuple):
 
 
 NOTHING_COUNTED: Final = OpenChat(0, 0, 0)
+NOTHING_WRITTEN: Final[frozenset[str]] = frozenset()
 
 
 class Budget(NamedTuple):
@@ -74,6 +76,16 @@ class Budget(NamedTuple):
     told_percent: int
     told_month: int
 
+
+class _Copied(Protocol):
+    """A dictionary or a set."""
+
+    def copy(self) -> Self:
+        """Another with the same in it."""
+        ...
+
+
+Kept = TypeVar("Kept", bound=_Copied)
 
 UsageName = tuple[str, str]
 """A kind of usage and an event id: the ids of two topics may be alike."""
@@ -121,7 +133,7 @@ class WalletState(BaseAggregate[str]):
         wallet.low_line_micros = None
         wallet.month_ends_ms = 0
         wallet.projects = {}
-        wallet.projects_with_usage = frozenset()
+        wallet.projects_with_usage = set()
         wallet.cards = ()
         wallet.lots = {}
         wallet.unspent = {}
@@ -135,6 +147,7 @@ class WalletState(BaseAggregate[str]):
         wallet.waiting = {}
         wallet.approvals = {}
         wallet.undoable = {}
+        wallet._written = NOTHING_WRITTEN  # noqa: SLF001
         return wallet
 
     is_open: bool
@@ -150,7 +163,7 @@ class WalletState(BaseAggregate[str]):
     low_line_micros: int | None
     month_ends_ms: int
     projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
-    projects_with_usage: frozenset[str]
+    projects_with_usage: set[str]
     cards: tuple[tuple[int, str], ...]
     """From when on which card prices; before the first, the default one."""
     lots: dict[str, Lot]
@@ -167,9 +180,15 @@ class WalletState(BaseAggregate[str]):
     """Corrections, by the usage they correct."""
     approvals: dict[str, done.ApprovalAsked]
     undoable: dict[str, done.Undoable]
+    _written: frozenset[str]
+    """Of what `copy` shares, that which is the wallet's own by now."""
 
     def copy(self) -> Self:
-        """A wallet that can move on without touching this one; what never changes is shared."""
+        """A wallet that can move on without touching this one.
+
+        What nearly every batch writes is copied here, the rest when it is first written: it may be
+        large, and copying it for each event would take time by the square.
+        """
         wallet = type(self).__new__(type(self))
         # One by one: CPython finds attributes faster than in a dictionary filled at once.
         for name, value in vars(self).items():
@@ -180,6 +199,7 @@ class WalletState(BaseAggregate[str]):
         wallet.chats = self.chats.copy()
         wallet.arrears = self.arrears.copy()
         wallet.charged = self.charged.copy()
+        wallet._written = NOTHING_WRITTEN  # noqa: SLF001
         return wallet
 
     # ── Figures ──
@@ -237,7 +257,8 @@ class WalletState(BaseAggregate[str]):
     def add_lot(self, lot_id: str, kind: LotKind, amount_micros: int) -> None:
         """Add funds: unpaid lots are spent before paid ones, else the oldest first."""
         place = (int(kind is LotKind.PAYMENT), len(self.lots))
-        self.lots = {**self.lots, lot_id: Lot(kind, amount_micros, place)}
+        lots = self.lots = self._own("lots", self.lots)
+        lots[lot_id] = Lot(kind, amount_micros, place)
         self.unspent[lot_id] = amount_micros
         self._sort_unspent()
         self.funds_micros += amount_micros
@@ -296,9 +317,11 @@ class WalletState(BaseAggregate[str]):
                 name: one for name, one in self.undoable.items() if not done.concerns(one, charge)
             }
 
-    def begin_hold(self, hold_id: str, project_id: str, amount_micros: int) -> None:
+    def begin_hold(
+        self, hold_id: str, project_id: str, amount_micros: int, expires_at_ms: int
+    ) -> None:
         """Set an amount aside under the hold's id."""
-        self.holds[hold_id] = Hold(project_id, amount_micros)
+        self.holds[hold_id] = Hold(project_id, amount_micros, expires_at_ms)
         self._hold(project_id, amount_micros)
 
     def end_hold(self, hold_id: str) -> None:
@@ -321,7 +344,8 @@ class WalletState(BaseAggregate[str]):
     def note_usage(self, usage: AnyUsage, *, ends_hold: bool) -> None:
         """The project has usage now; the hold it names, if open, is over; it waits no more."""
         if usage.project_id not in self.projects_with_usage:
-            self.projects_with_usage |= {usage.project_id}
+            self.projects_with_usage = self._own("projects_with_usage", self.projects_with_usage)
+            self.projects_with_usage.add(usage.project_id)
         if ends_hold:
             assert isinstance(usage, CallUsage)
             assert usage.hold_id is not None
@@ -330,11 +354,38 @@ class WalletState(BaseAggregate[str]):
             corrected = (type(usage).__name__, usage.corrects)
             waiting = self.waiting.get(corrected)
             if waiting is not None and waiting.usage.event_id == usage.event_id:
-                self.waiting = {name: one for name, one in self.waiting.items() if one != waiting}
+                self.waiting = self._own("waiting", self.waiting)
+                del self.waiting[corrected]
 
     def begin_waiting(self, correction: done.CorrectionWaits) -> None:
         """Keep a correction until what it corrects arrives."""
-        self.waiting = {**self.waiting, correction.corrected: correction}
+        self.waiting = self._own("waiting", self.waiting)
+        self.waiting[correction.corrected] = correction
+
+    def begin_review(self, held: done.InputHeldForReview) -> None:
+        """Keep usage until an operator decides about it."""
+        self.reviews = self._own("reviews", self.reviews)
+        self.reviews[held.event_id] = held
+
+    def end_review(self, review_id: str) -> None:
+        """It was decided."""
+        self.reviews = self._own("reviews", self.reviews)
+        self.reviews.pop(review_id, None)
+
+    def begin_approval(self, asked: done.ApprovalAsked) -> None:
+        """Keep what one operator asked until another agrees or declines."""
+        self.approvals = self._own("approvals", self.approvals)
+        self.approvals[asked.event_id] = asked
+
+    def end_approval(self, approval_id: str) -> None:
+        """It was decided."""
+        self.approvals = self._own("approvals", self.approvals)
+        self.approvals.pop(approval_id, None)
+
+    def keep_project(self, project_id: str, switches: tuple[tuple[int, ProjectMode], ...]) -> None:
+        """A project and all its switches, the oldest first."""
+        self.projects = self._own("projects", self.projects)
+        self.projects[project_id] = switches
 
     def owe(self, charge_event_id: str, amount_micros: int) -> None:
         """Add to what is owed, last in the queue."""
@@ -352,7 +403,13 @@ class WalletState(BaseAggregate[str]):
 
     def note_undoable(self, event: done.Undoable) -> None:
         """An operator may undo this."""
-        self.undoable = {**self.undoable, event.event_id: event}
+        self.undoable = self._own("undoable", self.undoable)
+        self.undoable[event.event_id] = event
+
+    def end_undoable(self, event_id: str) -> None:
+        """It was undone."""
+        self.undoable = self._own("undoable", self.undoable)
+        self.undoable.pop(event_id, None)
 
     def keep_budget(self, event: done.BudgetSet) -> None:
         """A new limit is told of anew."""
@@ -444,6 +501,13 @@ class WalletState(BaseAggregate[str]):
         return tuple(portions)
 
     # ── Inner parts ──
+
+    def _own(self, name: str, kept: Kept) -> Kept:
+        """What is kept under that name, to be written to: copied the first time."""
+        if name in self._written:
+            return kept
+        self._written |= {name}
+        return kept.copy()
 
     def _hold(self, project_id: str, amount_micros: int) -> None:
         self.held_micros += amount_micros

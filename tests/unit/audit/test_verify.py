@@ -14,10 +14,18 @@ from audit.verify import Entry, verify
 from cli import workload
 from devstack import traffic
 from ledger.commands import PauseIntake, ResumeIntake, Tick
-from ledger.events import ArrearsCollected, BatchCommitted, CallCharged, Event, HoldPlaced
+from ledger.events import (
+    ArrearsCollected,
+    BatchCommitted,
+    CallCharged,
+    Event,
+    HoldPlaced,
+    UsageWithdrawn,
+)
 from ledger.rates import PricedLine
+from ledger.usage import CallUsage, Tier
 from schemas.chain import batch_hash, beginning
-from schemas.codec import asked, wallet_events
+from schemas.codec import asked, calls, wallet_events
 from tests.simulator import Simulator
 
 START_MS = 1_767_268_800_000
@@ -99,6 +107,48 @@ def test_arrears_may_be_collected_over_batches(monkeypatch: pytest.MonkeyPatch) 
         for before, event in pairwise(events)
     )
     assert verify(log, PARTITIONS).findings == ()
+
+
+def test_a_tick_may_go_on_with_corrections_that_waited() -> None:
+    """What it brings are outcomes of usage, and none of an input: ticks are counted apart."""
+    simulator = Simulator(START_MS, PARTITIONS)
+    chain = [call("u"), *(call(f"c{number}") for number in range(1, 10))]
+    corrections = [
+        msgspec.structs.replace(later, corrects=earlier.event_id, withdrawn=number == 9)
+        for number, (earlier, later) in enumerate(pairwise(chain), 1)
+    ]
+    for usage in (*reversed(corrections), chain[0]):
+        simulator.publish("usage.calls", usage.tenant_id.encode(), calls.encode(usage), [])
+    for _ in range(4):
+        simulator.decide(batch=100)
+        simulator.advance(1_000)
+        simulator.tick()
+    log = list(simulator.log())
+    events = [seen.event for seen in read(log)]
+    [withdrawn] = [event for event in events if isinstance(event, UsageWithdrawn)]
+    assert "wallet.commands" in withdrawn.event_id
+    assert verify(log, PARTITIONS).findings == ()
+
+
+def call(event_id: str) -> CallUsage:
+    return CallUsage(
+        event_id=event_id,
+        tenant_id=LIVE_TENANT,
+        project_id="shop",
+        corrects=None,
+        withdrawn=False,
+        call_id="call",
+        scenario_id="scenario",
+        started_at=START_MS - 60_000,
+        ended_at=START_MS,
+        tier=Tier.STANDARD,
+        goal_reached=True,
+        flagged_spam=False,
+        duration_ms=60_000,
+        duration_cap_ms=300_000,
+        user_turns=3,
+        hold_id=None,
+    )
 
 
 def test_partitions_may_come_mixed(honest: list[Entry]) -> None:

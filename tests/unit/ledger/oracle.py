@@ -78,9 +78,16 @@ class Known:
     usage: AnyUsage
     at_ms: int
     state: str
+    """`charged`, `corrected`, `review`, `rejected`, `waiting` or `withdrawn`."""
     is_live: bool = False
     card: tuple[str, int] = ("default", 1)
     hour: Hour | None = None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it may be charged yet; a correction in review is not."""
+        is_correction = self.usage.corrects is not None
+        return self.state == "waiting" or (self.state == "review" and not is_correction)
 
 
 class Oracle:
@@ -94,9 +101,13 @@ class Oracle:
         self.now_ms = 0
         self.came_in: defaultdict[str, int] = defaultdict(int)
         self.usage: dict[tuple[type, str, str], Known] = {}
+        self.forgotten: list[Known] = []
+        """Usage whose id was used anew after the window; what it was charged stands."""
         self.hours: defaultdict[Hour, tuple[int, int]] = defaultdict(lambda: (0, 0))
         self.closed: set[Hour] = set()
         self.waiting: dict[tuple[type, str, str], tuple[Known, int]] = {}
+        self.stopped: list[tuple[int, Known]] = []
+        """Corrections that one waits for, which the input that applied them did not apply."""
         self.cards: dict[tuple[str, int], tuple[int, Prices]] = {("default", 1): (0, PRICES)}
         self.assigned: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         self._by_stem: dict[str, AnyUsage | ask.Command] = {}
@@ -129,11 +140,12 @@ class Oracle:
     def net_micros(self, tenant_id: str) -> int:
         """What came in, less all that stands charged."""
         charged = 0
-        for (_, tenant, _), known in self.usage.items():
-            if tenant == tenant_id and known.state == "charged" and known.is_live:
-                usage = known.usage
-                if not isinstance(usage, ChatUsage):
-                    charged += price_micros(usage, self.cards[known.card][1]) or 0
+        for known in (*self.usage.values(), *self.forgotten):
+            usage = known.usage
+            if usage.tenant_id != tenant_id or known.state != "charged" or not known.is_live:
+                continue
+            if not isinstance(usage, ChatUsage):
+                charged += price_micros(usage, self.cards[known.card][1]) or 0
         for hour in self.closed:
             if hour[0] == tenant_id and hour[3]:
                 charged += chat_micros(self.hours[hour], self.cards[hour[4]][1])
@@ -148,7 +160,10 @@ class Oracle:
         self._meet(tenant_id, project_id)
         self._used.add((tenant_id, project_id))
         known = Known(usage, self.now_ms, "review")
-        self.usage[type(usage), tenant_id, usage.event_id] = known
+        name = (type(usage), tenant_id, usage.event_id)
+        if name in self.usage:
+            self.forgotten.append(self.usage[name])
+        self.usage[name] = known
         over_ms = usage.occurred_at if isinstance(usage, ChatUsage) else usage.ended_at
         if not self.now_ms - WINDOW_MS <= over_ms <= item.appended_at_ms + AHEAD_MS:
             return
@@ -162,7 +177,7 @@ class Oracle:
         """The usage of that id, unless it is forgotten: by day, a day after the window."""
         known = self.usage.get((type(usage), usage.tenant_id, event_id))
         forgotten_day = (self.now_ms - WINDOW_MS - DAY_MS) // DAY_MS
-        if known is None or known.state == "review":
+        if known is None or known.state in ("review", "rejected"):
             return known
         return known if known.at_ms // DAY_MS >= forgotten_day else None
 
@@ -196,10 +211,12 @@ class Oracle:
     def _correct(self, known: Known, corrects: str) -> None:
         usage = known.usage
         name = (type(usage), usage.tenant_id, corrects)
+        if name in self.waiting:
+            return
         original = self._known(usage, corrects)
-        if original is not None:
+        if original is not None and not original.is_undecided:
             self._replace(original, known)
-        elif name not in self.waiting:
+        else:
             known.state = "waiting"
             self.waiting[name] = known, self.now_ms + WINDOW_MS
 
@@ -231,18 +248,41 @@ class Oracle:
             self._charge(known, original.is_live, original.card)
 
     def _apply_waiting(self, known: Known) -> None:
+        """Three at once; a tick goes on with the rest."""
         for _ in range(3):
-            usage = known.usage
-            name = (type(usage), usage.tenant_id, usage.event_id)
-            if name not in self.waiting or known.state not in ("charged", "withdrawn"):
+            correction = self._waiting_for(known)
+            if correction is None:
                 return
-            correction, _ = self.waiting.pop(name)
             self._replace(known, correction)
             known = correction
+        self.stopped.append((self.now_ms, known))
+
+    def _waiting_for(self, known: Known) -> Known | None:
+        """The correction that waits for it, to be applied now; None if it does not stand."""
+        usage = known.usage
+        name = (type(usage), usage.tenant_id, usage.event_id)
+        if name not in self.waiting or known.state not in ("charged", "withdrawn"):
+            return None
+        correction, _ = self.waiting.pop(name)
+        return correction
+
+    def _go_on(self, known: Known) -> None:
+        correction = self._waiting_for(known)
+        if correction is not None:
+            self._replace(known, correction)
+            self._apply_waiting(correction)
 
     def _tick(self, due_before_ms: int) -> None:
+        stopped, self.stopped = self.stopped, []
+        for at_ms, known in stopped:
+            if at_ms < due_before_ms:
+                self._go_on(known)
+            else:
+                self.stopped.append((at_ms, known))
         for name, (known, until_ms) in list(self.waiting.items()):
-            if until_ms < due_before_ms:
+            if until_ms < due_before_ms and name in self.usage:
+                self._go_on(self.usage[name])
+            if until_ms < due_before_ms and name in self.waiting:
                 known.state = "review"
                 del self.waiting[name]
         self.closed |= {hour for hour in self.hours if hour[-1] < due_before_ms}
@@ -274,6 +314,8 @@ class Oracle:
                 self.came_in[tenant_id] -= self._moved_by(command.event_id)
             case ask.AcceptReview() if is_accepted:
                 self._accept(command)
+            case ask.RejectReview() if is_accepted:
+                self._reject(command)
             case ask.AssignCard() if is_accepted:
                 before = [one for one in self.assigned[tenant_id] if one[0] < command.from_ms]
                 self.assigned[tenant_id] = [*before, (command.from_ms, command.card_id)]
@@ -291,11 +333,25 @@ class Oracle:
         assert isinstance(command, ask.WriteOffArrears | ask.SetTerms)
         return 0
 
-    def _accept(self, command: ask.AcceptReview) -> None:
-        usage = self._by_stem[command.review_id.rpartition(":")[0]]
+    def _in_review(self, review_id: str) -> Known:
+        usage = self._by_stem[review_id.rpartition(":")[0]]
         assert isinstance(usage, CallUsage | CrawlUsage | ChatUsage)
         known = self.usage[type(usage), usage.tenant_id, usage.event_id]
         assert known.state == "review"
+        return known
+
+    def _reject(self, command: ask.RejectReview) -> None:
+        """What waited for it is left to an operator too."""
+        known = self._in_review(command.review_id)
+        known.state = "rejected"
+        name = (type(known.usage), known.usage.tenant_id, known.usage.event_id)
+        if name in self.waiting:
+            correction, _ = self.waiting.pop(name)
+            correction.state = "review"
+
+    def _accept(self, command: ask.AcceptReview) -> None:
+        known = self._in_review(command.review_id)
+        usage = known.usage
         card = self._card_in_force(usage.tenant_id, began_ms(usage))
         if command.card_version is not None:
             card = self._card_id(usage.tenant_id, began_ms(usage)), command.card_version

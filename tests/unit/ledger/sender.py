@@ -50,7 +50,7 @@ class Sender:
         self.traffic = traffic
         *self._users, self._idler, self._payer = tenants
         self._projects = projects
-        self._ages_ms = (0,) * (40 if is_long else 4) + AGES_MS
+        self._ages_ms = (0,) * (25 if is_long else 4) + AGES_MS
         self._waits_ms = WAITS_MS if is_long else (*WAITS_MS, LONG_WAIT_MS)
         self._newest_hold = 0
         self._newest_card = 1
@@ -97,7 +97,7 @@ class Sender:
         self.traffic.chat(tenant, project, tokens=tokens, ago_ms=self._age())
 
     def correct(self, tenant: str, project: str) -> None:
-        if self._chance(0.2):
+        if self._chance(0.5):
             self._to_review.append(len(self.traffic.arrived))
         self.traffic.correct(self._recent(), self.random.randrange(3))
 
@@ -106,6 +106,10 @@ class Sender:
 
     def correct_ahead(self, tenant: str, project: str) -> None:
         self.traffic.correct_ahead(self._recent(), self.random.randrange(3))
+
+    def correct_waiting(self, tenant: str, project: str) -> None:
+        for _ in range(self._pick(1, 2, 4)):
+            self.traffic.correct_waiting(self.random.randrange(3))
 
     def send_late(self, tenant: str, project: str) -> None:
         self.traffic.send_late()
@@ -138,6 +142,10 @@ class Sender:
 
     def repeat(self, tenant: str, project: str) -> None:
         self.traffic.repeat(self._recent())
+
+    def repeat_anything(self, tenant: str, project: str) -> None:
+        """What was sent so long ago that its id may be forgotten."""
+        self.traffic.repeat(self.random.randrange(len(self.traffic.arrived)))
 
     def contradict(self, tenant: str, project: str) -> None:
         self.traffic.contradict(self._recent())
@@ -210,7 +218,9 @@ class Sender:
 
     def review(self, tenant: str, project: str) -> None:
         index = self._pick(self._recent(), *self._to_review[-5:] * 3)
-        if self._chance(0.7):
+        if self._chance(0.5):
+            self.traffic.correct(index, self.random.randrange(3))
+        if self._chance(0.6):
             version = self._pick(None, 1, self._newest_card)
             self.traffic.about(index, ask.AcceptReview, "review_id", card_version=version)
         else:
@@ -276,13 +286,15 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "correct": (Sender.correct, 6),
     "withdraw": (Sender.withdraw, 3),
     "correct ahead": (Sender.correct_ahead, 3),
-    "send late": (Sender.send_late, 3),
+    "correct waiting": (Sender.correct_waiting, 2),
+    "send late": (Sender.send_late, 4),
     "hold": (Sender.hold, 20),
     "void": (Sender.void, 6),
     "ask to spend": (Sender.ask_to_spend, 4),
     "wait": (Sender.wait, 7),
     "tick": (Sender.tick, 5),
     "repeat": (Sender.repeat, 6),
+    "repeat anything": (Sender.repeat_anything, 6),
     "contradict": (Sender.contradict, 3),
     "garbage": (Sender.garbage, 1),
     "open": (Sender.open_project, 1),
@@ -291,12 +303,12 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "grant": (Sender.grant, 6),
     "adjust": (Sender.adjust, 8),
     "write off": (Sender.write_off, 3),
-    "terms": (Sender.set_terms, 5),
+    "terms": (Sender.set_terms, 7),
     "freeze": (Sender.freeze, 3),
-    "close": (Sender.close, 9),
+    "close": (Sender.close, 13),
     "budget": (Sender.set_budget, 8),
     "low balance": (Sender.set_low_balance_line, 5),
-    "review": (Sender.review, 8),
+    "review": (Sender.review, 12),
     "approve": (Sender.approve, 4),
     "undo": (Sender.undo, 3),
     "card": (Sender.adopt_card, 1),

@@ -206,7 +206,7 @@ def test_collecting_goes_on_after_a_restart_as_it_would_have() -> None:
     restarted = PartitionState("log-0")
     overlay = Overlay(restarted)
     for event in (*scenario.events, *decision.events):
-        overlay.replay(event)
+        overlay.replay(event, Rules().deduplication_window_ms)
     overlay.merge()
     decision.overlay.merge()
     assert scenario.state.is_amid

@@ -1,5 +1,7 @@
 """Decision 12: what upstream amends or withdraws is given back and charged anew, both visible."""
 
+from itertools import permutations
+
 import pytest
 
 from tests.unit.ledger.scenario import Scenario
@@ -72,8 +74,9 @@ ORDER = [
     ("grant 2.00, call success as u, call real of u as v",  "call spam of v",   "charged 0.10, moved back 0.60 + 0.10, funds 1.90"),
     ("grant 2.00, call real of u",                          "call spam of u",   "review CORRECTED_BEFORE"),
     # Of what was never charged there is nothing to give back.
-    ("grant 2.00, call real as u ended 91d ago",            "call spam of u",   "review CORRECTION, funds 2.00"),
+    ("grant 2.00, call real as u ended 6:00, review reject u", "call spam of u", "review CORRECTION, funds 2.00"),
     ("grant 2.00, call real as u, call real of u as v withdrawn", "call real of v", "review CORRECTION, funds 2.00"),
+    ("grant 2.00, call success as u, call real of u as v, call real of u as w", "call spam of w", "review CORRECTION, funds 1.40"),
     # The same again is a repeat, and charged once.
     ("grant 2.00, call success as u, call real of u",       "again",            "again, funds 1.40"),
     # A correction ends the hold it names like any usage.
@@ -85,3 +88,90 @@ ORDER = [
 @pytest.mark.parametrize(("given", "when", "then"), ORDER)
 def test_corrections_come_in_any_order_and_count_once(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
+
+
+UNDECIDED = [
+    # given                                                              when                then
+    # A correction of usage that is in review waits until that is decided, whichever came first.
+    ("grant 2.00, call success as u ended 6:00",                         "call success of u withdrawn", "waits, funds 2.00"),
+    ("grant 2.00, call success as u ended 6:00, call success of u withdrawn", "review accept u", "accepted, moved 0.90 + back 0.90, funds 2.00"),
+    ("grant 2.00, call success of u withdrawn, call success as u ended 6:00", "review accept u", "accepted, moved 0.90 + back 0.90, funds 2.00"),
+    ("grant 2.00, call success as u ended 6:00, call spam of u",         "review accept u",  "accepted, moved 0.90 + back 0.90 + 0.10, funds 1.90"),
+    ("grant 2.00, chat 1000000 0 as u ended 6:00, chat 400000 0 of u",   "review accept u",  "accepted, held 0.20"),
+    # Of rejected usage there is nothing to correct.
+    ("grant 2.00, call success as u ended 6:00, call spam of u as v",    "review reject u",  "accepted, moved nothing, recorded ReviewDecided + InputHeldForReview"),
+    ("grant 2.00, call success as u ended 6:00, call spam of u as v, review reject u", "review reject v", "accepted, funds 2.00"),
+    ("grant 2.00, call spam of u as v, call success as u ended 6:00",    "review reject u",  "accepted, recorded ReviewDecided + InputHeldForReview"),
+    ("grant 2.00, call success as u ended 6:00, call spam of u as v, review reject u", "call real of v", "review CORRECTION"),
+    # And it waits no longer than the window.
+    ("grant 2.00, call success as u ended 6:00, call spam of u, wait 90d0:00.001", "tick", "recorded InputHeldForReview, funds 2.00"),
+    ("grant 2.00, call success as u ended 6:00, call spam of u, wait 90d", "tick",          "nothing"),
+    ("grant 2.00, call success as u ended 6:00, call spam of u as v, wait 90d0:00.001, tick", "review accept v", "refused not_acceptable"),
+    # It is corrected once all the same.
+    ("grant 2.00, call success as u ended 6:00, call spam of u",         "call real of u",   "review CORRECTED_BEFORE"),
+    ("grant 2.00, call success as u ended 6:00, call spam of u, review accept u", "call real of u", "review CORRECTED_BEFORE, funds 1.90"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("12.undecided")
+@pytest.mark.parametrize(("given", "when", "then"), UNDECIDED)
+def test_a_correction_waits_until_its_original_is_decided(given: str, when: str, then: str) -> None:
+    assert Scenario(given).when(when).shows(then) == then
+
+
+FOUR = ["call real of u as c1", "call success of c1 as c2", "call real of c2 as c3", "call spam of c3 as c4"]  # fmt: skip
+
+
+@pytest.mark.rule("12.chains")
+@pytest.mark.parametrize("order", list(permutations(range(5))))
+def test_a_chain_of_any_length_comes_in_any_order(order: tuple[int, ...]) -> None:
+    """One input applies three that waited; the next tick goes on where they stopped."""
+    scenario = Scenario("grant 9.00")
+    chain = [*FOUR, "call success as u"]
+    scenario.do(*(chain[index] for index in order), "wait 0:01", "tick")
+    assert scenario.shows("funds 8.90") == "funds 8.90"
+    assert scenario.wallet.waiting == {}
+
+
+CHAINS = [
+    # given                                                      when                  then
+    ("call success as u",                                        "tick",               "nothing, funds 8.40"),
+    ("call success as u, wait 0:00.001",                         "tick",               "moved back 0.60 + 0.10, funds 8.90"),
+    # What corrects the last of them waits for it too.
+    ("call success as u, call real of c4 as c5, wait 0:01",      "tick",               "moved back 0.60 + 0.10 + back 0.10 + 0.60, funds 8.40"),
+    ("call success as u",                                        "call real of c3",    "review CORRECTED_BEFORE"),
+    ("call success as u, wait 0:01, tick",                       "call real of c4",    "charged 0.60, funds 8.40"),
+    # A wait that is over by now is no reason to give up what stands.
+    ("wait 89d23:00:00, call success as u, wait 2:00:00",        "tick",               "moved back 0.60 + 0.10, funds 8.90"),
+    # With an acceptance too.
+    ("call success as u ended 6:00, review accept u, wait 0:01", "tick",               "moved back 0.60 + 0.10, funds 8.90"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("12.chains")
+@pytest.mark.parametrize(("given", "when", "then"), CHAINS)
+def test_the_next_tick_goes_on_with_a_chain(given: str, when: str, then: str) -> None:
+    scenario = Scenario(", ".join(("grant 9.00", *reversed(FOUR), given)))
+    assert scenario.when(when).shows(then) == then
+
+
+def test_a_chain_that_is_withdrawn_in_the_middle_goes_to_review_by_the_tick() -> None:
+    """Of what was withdrawn there is nothing to correct."""
+    withdrawn = "call success of c2 as c3 withdrawn"
+    given = ("grant 9.00", FOUR[3], withdrawn, FOUR[1], FOUR[0], "call success as u", "wait 0:01")
+    then = "recorded InputHeldForReview, funds 9.00"
+    assert Scenario(", ".join(given)).when("tick").shows(then) == then
+
+
+def test_a_very_long_chain_takes_as_many_ticks_as_it_needs() -> None:
+    """Each applies four: one that was due, and three that waited for it and one another."""
+    scenario = Scenario("grant 9.00")
+    scenario.do(*(f"call spam of c{number - 1} as c{number}" for number in range(20, 1, -1)))
+    scenario.do("call spam of u as c1", "call success as u")
+    assert len(scenario.wallet.waiting) == 17
+    left: list[int] = []
+    while scenario.wallet.waiting:
+        scenario.do("wait 0:01", "tick")
+        left.append(len(scenario.wallet.waiting))
+    assert left == [13, 9, 5, 1, 0]
+    assert scenario.shows("funds 8.90") == "funds 8.90"

@@ -45,6 +45,9 @@ CONFLICTS = [
     ("top up 20.00",                        "hold standard as x, grant 1.00 as x", "refused conflict, funds 20.00"),
     # Usage in review keeps its id as well.
     ("top up 20.00",                        "call success ended 91d ago as x, call success as x", "refused conflict, funds 20.00"),
+    # A hold that no tick has ended stands, however long its id has been forgotten.
+    ("top up 20.00, hold standard as x, wait 92d", "hold premium as x",         "refused conflict, held 0.90, holds x"),
+    ("top up 20.00, hold standard as x, wait 92d, tick", "hold premium as x",   "allowed 1.50, held 1.50"),
     # A payment is credited once, whatever asks for it.
     ("top up 20.00 payment p1",             "top up 20.00 payment p1",          "refused conflict, funds 20.00"),
     ("top up 20.00 payment p1",             "top up 50.00 payment p1",          "refused conflict, funds 20.00"),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from copy import deepcopy
 from itertools import repeat
 from random import Random
@@ -12,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ledger.batch import Rules
-from ledger.commands import Tick
+from ledger.batch import Rules, Unreadable
+from ledger.commands import AskToSpend, PlaceHold, Tick, VoidHold
 from ledger.events import (
     ArrearsWrittenOff,
     BalanceAdjusted,
@@ -24,12 +25,14 @@ from ledger.events import (
     ChatCharged,
     CorrectionWaits,
     CrawlCharged,
+    Event,
     HoldPlaced,
     HoldRefused,
     InputHeldForReview,
     InputRefused,
     OperationUndone,
     ReviewDecided,
+    ReviewReason,
     SpendRefused,
     UsageEvent,
     WalletClosed,
@@ -37,14 +40,19 @@ from ledger.events import (
 )
 from ledger.partition import DAY_MS
 from ledger.refusals import Refusal
+from ledger.usage import Usage
 from tests.unit.ledger.oracle import Oracle
 from tests.unit.ledger.sender import APPROVAL_MICROS, HOUR_MS, KINDS, Sender
-from tests.unit.ledger.traffic import PROJECTS, TENANTS, Traffic
-from tests.unit.ledger.world import Partition, facts, in_batches, replayed
+from tests.unit.ledger.traffic import PROJECTS, START_MS, TENANTS, Traffic
+from tests.unit.ledger.world import Arrived, Partition, facts, in_batches, replayed, stem_of
 
 ROOMY: Final = Rules(approval_above_micros=APPROVAL_MICROS)
 NARROW: Final = Rules(approval_above_micros=APPROVAL_MICROS, outputs_max=30)
 """So narrow that ticks stop in the middle."""
+
+BY_AGE: Final = (ReviewReason.TOO_OLD, ReviewReason.IN_THE_FUTURE)
+FEW_LOTS: Final = 6
+"""Instead of a thousand, so that random wallets come to have too many."""
 
 
 def check_whole(traffic: Traffic, partition: Partition) -> None:
@@ -92,7 +100,8 @@ def told_by_log_micros(events: Sequence[WalletEvent]) -> int:
 
 def check_replay(partition: Partition) -> None:
     """The log, read back from its bytes, folds to the state that wrote it."""
-    assert facts(replayed(partition.log)) == facts(partition.state)
+    window_ms = partition.rules.deduplication_window_ms
+    assert facts(replayed(partition.log, window_ms)) == facts(partition.state)
 
 
 def check_other_batches(traffic: Traffic, partition: Partition) -> None:
@@ -107,17 +116,29 @@ def check_other_batches(traffic: Traffic, partition: Partition) -> None:
 def check_sent_again(traffic: Traffic, partition: Partition) -> None:
     """Invariant 3: applying the inputs again moves nothing; only conflicts are refused again."""
     before, recorded = what_counts(partition), len(partition.events)
-    remembered_ms = partition.state.forgotten_before_ms
-    again = [
-        one
-        for one in traffic.arrived
-        if not isinstance(one.item.value, Tick) and one.item.appended_at_ms >= remembered_ms
-    ]
+    again = list(remembered(traffic, partition.state.forgotten_before_ms))
     for batch in in_batches(again, repeat(50)):
         partition.take(batch)
     news = [event for event in partition.events[recorded:] if isinstance(event, WalletEvent)]
     assert all(getattr(event, "refusal", None) is Refusal.conflict for event in news)
     assert what_counts(partition) == before
+
+
+def remembered(traffic: Traffic, since_ms: int) -> Iterator[Arrived]:
+    """Inputs whose id came first at that time or later, and commands that are known for ever."""
+    came_at_ms: dict[object, int] = {}
+    for one in traffic.arrived:
+        value = one.item.value
+        if isinstance(value, Tick | Unreadable):
+            continue
+        if isinstance(value, Usage):
+            name: object = (value.tenant_id, type(value), value.event_id)
+        else:
+            name = (value.tenant_id, value.command_id)
+        came_first_ms = came_at_ms.setdefault(name, one.item.appended_at_ms)
+        is_for_the_window = isinstance(value, Usage | PlaceHold | VoidHold | AskToSpend)
+        if not is_for_the_window or came_first_ms >= since_ms:
+            yield one
 
 
 def what_counts(partition: Partition) -> object:
@@ -183,19 +204,37 @@ TestWallets.settings = settings(
 # ── The same traffic, seeded and long: so much that every kind is known to occur ──
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_lots() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ledger.wallet.operating.UNSPENT_LOTS_MAX", FEW_LOTS)
+        yield
+
+
 @pytest.fixture(scope="module")
 def history() -> tuple[Traffic, Partition]:
     """Twelve thousand inputs, decided in batches of every size."""
-    random = Random(7)
+    return decided(12_000, is_long=True)
+
+
+@pytest.fixture(scope="module")
+def year() -> tuple[Traffic, Partition]:
+    """So many that the window passes several times; checked now and then."""
+    return decided(16_000, is_long=False)
+
+
+def decided(inputs: int, *, is_long: bool) -> tuple[Traffic, Partition]:
+    random = Random(28)
     traffic, partition = Traffic(), Partition(NARROW)
     for tenant_id in TENANTS:
         traffic.open_project(tenant_id, PROJECTS[0], DAY_MS)
-    sender = Sender(random, traffic, is_long=True)
-    while len(traffic.arrived) < 12_000:
+    sender = Sender(random, traffic, is_long=is_long)
+    while len(traffic.arrived) < inputs:
         sender.send()
-    for batch in in_batches(traffic.arrived, _sizes(random)):
+    for number, batch in enumerate(in_batches(traffic.arrived, _sizes(random))):
         partition.take(batch)
-        partition.check()
+        if is_long or number % 10 == 0:
+            partition.check()
     return traffic, partition
 
 
@@ -213,18 +252,34 @@ def test_a_long_history_has_enough_of_everything(history: tuple[Traffic, Partiti
     assert [kind for kind in EXPECTED if counted[kind] < ENOUGH] == []
 
 
+def test_a_year_keeps_every_invariant(year: tuple[Traffic, Partition]) -> None:
+    traffic, partition = year
+    assert traffic.now_ms > START_MS + 365 * DAY_MS
+    again = Partition(ROOMY)
+    for batch in in_batches(traffic.arrived, repeat(100)):
+        again.take(batch)
+    assert again.wallet_values == partition.wallet_values
+    check_whole(traffic, again)
+
+
+def test_a_year_has_enough_of_what_takes_so_long(year: tuple[Traffic, Partition]) -> None:
+    counted = count(year[1])
+    assert [kind for kind in EXPECTED_OF_A_YEAR if counted[kind] < ENOUGH] == []
+
+
 ENOUGH: Final = 5
 REFUSALS: Final = (
     *("conflict", "too_old", "in_the_future", "too_late", "unknown", "closed", "frozen"),
     *("hold_ended", "no_price", "arrears", "budget", "insufficient_funds", "credit_limit"),
     *("below_minimum", "no_change", "project_in_use", "not_acceptable", "not_owed", "spent"),
-    *("same_operator", "in_flight", "credit_in_use", "refundable"),
+    *("same_operator", "in_flight", "credit_in_use", "refundable", "too_many_lots"),
 )
 EXPECTED: Final = (
     *("CallCharged", "CrawlCharged", "ChatCounted", "ChatCharged", "live", "simulated", "owing"),
     *("capturing", "drawn from several lots", "drawn from credit", "ArrearsCollected"),
     *("ChargeReversed", "UsageWithdrawn", "CorrectionWaits", "ChatUncounted", "late chat close"),
-    *("corrected after it waited", "reversed while owed", "reversed simulated"),
+    *("corrected after it waited", "corrected by a tick", "corrected as it was accepted"),
+    *("given up as it was rejected", "reversed while owed", "reversed simulated"),
     *("TopUpSettled", "CreditGranted", "BalanceAdjusted", "ArrearsWrittenOff", "OperationUndone"),
     *("TermsSet", "ProjectModeChanged", "WalletFrozen", "WalletUnfrozen"),
     *("WalletClosed", "WalletReopened", "CardAssigned", "CardAdopted", "charged by a new card"),
@@ -240,16 +295,18 @@ EXPECTED: Final = (
 )
 
 
+EXPECTED_OF_A_YEAR: Final = (
+    *("review ORIGINAL_UNKNOWN", "corrected by a tick", "corrected after it waited", "repeats"),
+    *("usage anew after the window", "hold anew after the window", "review TOO_OLD"),
+)
+
+
 def count(partition: Partition) -> Counter[str]:
     """How often each kind of thing happened."""
     counted = partition.counted.copy()
-    waited: set[tuple[str, str]] = set()
+    counted.update(_waits_that_ended(partition.events, partition.ticks))
+    counted.update(_ids_used_anew(partition.events))
     for event in partition.events:
-        if isinstance(event, CorrectionWaits):
-            waited.add((event.originator_id, event.usage.event_id))
-        elif isinstance(event, UsageEvent) and event.is_applied:
-            was_waiting = (event.originator_id, event.usage.event_id) in waited
-            counted["corrected after it waited"] += was_waiting
         match event:
             case CallCharged() | CrawlCharged() | ChatCharged():
                 counted.update(_kinds_of_charge(event))
@@ -268,6 +325,50 @@ def count(partition: Partition) -> Counter[str]:
             case _:
                 counted[type(event).__name__] += 1
     return counted
+
+
+def _waits_that_ended(events: Sequence[Event], ticks: AbstractSet[str]) -> Iterator[str]:
+    """How corrections that had waited were applied, or given up."""
+    waited: set[tuple[str, str]] = set()
+    decided: ReviewDecided | None = None
+    for event in events:
+        if isinstance(event, ReviewDecided):
+            decided = event
+        if not isinstance(event, UsageEvent):
+            continue
+        name = (event.originator_id, event.usage.event_id)
+        if isinstance(event, CorrectionWaits):
+            waited.add(name)
+        elif name in waited:
+            waited.discard(name)
+            by_review = decided is not None and stem_of(decided) == stem_of(event)
+            if not event.is_applied:
+                yield "given up as it was rejected" if by_review else "given up"
+                continue
+            yield "corrected after it waited"
+            if by_review:
+                yield "corrected as it was accepted"
+            elif stem_of(event) in ticks:
+                yield "corrected by a tick"
+
+
+def _ids_used_anew(events: Sequence[Event]) -> Iterator[str]:
+    """What was taken in although its id had been: that had been forgotten."""
+    known: set[object] = set()
+    for event in events:
+        if isinstance(event, UsageEvent):
+            usage = event.usage
+            name = (event.originator_id, type(usage), usage.event_id)
+            is_of_age = isinstance(event, InputHeldForReview) and event.reason in BY_AGE
+            if is_of_age and name in known:
+                yield "usage anew after the window"
+        elif isinstance(event, HoldPlaced | HoldRefused):
+            name = (event.originator_id, HoldPlaced, event.hold_id)
+            if isinstance(event, HoldPlaced) and name in known:
+                yield "hold anew after the window"
+        else:
+            continue
+        known.add(name)
 
 
 def _kinds_of_charge(charge: Charge) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Traffic:
         self.now_ms = START_MS
         self.usage_read_to_ms = START_MS
         self._late: list[AnyUsage] = []
+        self._newest: AnyUsage | None = None
 
     def wait(self, milliseconds: int) -> None:
         """Let time pass; a negative time is a broker's clock jumping back."""
@@ -270,7 +271,14 @@ class Traffic:
             late = msgspec.structs.replace(usage, event_id=self._name("late"), corrects=None)
             late = msgspec.structs.replace(late, withdrawn=False)
             self._late.append(late)
-            self._take_in(self._corrected(late, more))
+            self._newest = self._corrected(late, more)
+            self._take_in(self._newest)
+
+    def correct_waiting(self, more: int) -> None:
+        """Send a correction of the newest correction that was sent ahead, or of its correction."""
+        if self._newest is not None:
+            self._newest = self._corrected(self._newest, more)
+            self._take_in(self._newest)
 
     def send_late(self) -> None:
         """Send the oldest usage that a correction came before."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ledger.batch import Decision, Input, Rules
-from ledger.commands import Reply
+from ledger.commands import Reply, Tick
 from ledger.decide import decide
 from ledger.events import (
     BatchCommitted,
@@ -47,6 +47,7 @@ class Partition:
         self.replies: list[tuple[Input, Reply]] = []
         self.followed: dict[str, Wallet] = {}
         self.counted: Counter[str] = Counter()
+        self.ticks: set[str] = set()
 
     @property
     def wallet_values(self) -> list[bytes]:
@@ -86,7 +87,7 @@ class Partition:
             del left[: decision.consumed]
 
     def _commit(self, decision: Decision, batch: Sequence[Input], watermark_ms: int) -> None:
-        self._check_outcomes(decision)
+        self._check_outcomes(decision, batch)
         self._check_spends(decision.events)
         footer = _footer(decision, watermark_ms)
         decision.overlay.note(footer)
@@ -104,10 +105,11 @@ class Partition:
         self.counted["batches"] += 1
         self.counted["batches that stopped in a tick"] += decision.overlay.draining is not None
 
-    def _check_outcomes(self, decision: Decision) -> None:
+    def _check_outcomes(self, decision: Decision, batch: Sequence[Input]) -> None:
         """Invariant 3: one outcome for every input but repeats and ticks, and within the limits."""
-        answering = filter(_answers, decision.events)
-        outcomes = len({event.event_id.rpartition(":")[0] for event in answering})
+        self.ticks |= {one.event_id_stem for one in batch if isinstance(one.value, Tick)}
+        answering = {stem_of(event) for event in decision.events if _answers(event)}
+        outcomes = len(answering - self.ticks)
         uncounted = decision.repeats + decision.ticks + len(decision.dead_letters)
         assert decision.consumed == outcomes + uncounted
         outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
@@ -137,6 +139,11 @@ class Partition:
             assert _facts_of(self.followed[tenant_id]) == _facts_of(wallet)
 
 
+def stem_of(event: Event) -> str:
+    """What names the input that caused it."""
+    return event.event_id.rpartition(":")[0]
+
+
 def _answers(event: Event) -> bool:
     """Whether an input has it as its outcome; the first card is adopted by itself."""
     return is_outcome(event) or (isinstance(event, PartitionEvent) and event.input_id != "")
@@ -155,13 +162,13 @@ def in_batches(arrived: Sequence[Arrived], sizes: Iterator[int]) -> Iterator[lis
         yield batch
 
 
-def replayed(log: Sequence[bytes]) -> PartitionState:
+def replayed(log: Sequence[bytes], window_ms: int) -> PartitionState:
     """The state that a log's bytes fold to, read as the next owner of the partition reads them."""
     state = PartitionState(LOG)
     overlay = Overlay(state)
     for value in log:
         event, _ = wallet_events.decode(value)
-        overlay.replay(event)
+        overlay.replay(event, window_ms)
         if isinstance(event, BatchCommitted):
             overlay.merge()
             overlay = Overlay(state)

@@ -297,7 +297,7 @@ def test_only_open_holds_wait_to_expire_after_a_restore() -> None:
     restored.restore(log_of(written))
 
     open_holds = restored.state.wallets[OWN].holds
-    assert [due.what[0] for due in restored.state.due] == list(open_holds)
+    assert [due.what for due in restored.state.due] == list(open_holds)
 
 
 def test_a_flood_of_poison_is_cut_into_small_batches() -> None:
