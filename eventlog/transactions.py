@@ -31,7 +31,6 @@ class PartitionProducer:
         self._partition = partition
         transactional_id = kafka.transactional_id(app, partition)
         self._producer = Producer(transactional_producer(kafka, transactional_id))
-        self._names: dict[str, str] = {}
 
     def fence(self) -> bool:
         """Fence the previous owner and end its transaction; False if it must be tried again."""
@@ -57,9 +56,11 @@ class PartitionProducer:
         it: the batch must end, and as it would be the same again, so must the process.
         """
         produce, partition = self._producer.produce, self._partition
+        topic, name = "", ""
         try:
             for output in outputs:
-                name = self._names.get(output.topic) or self._name(output.topic)
+                if output.topic is not topic:
+                    topic, name = output.topic, self._kafka.topic(output.topic)
                 if output.headers:
                     headers = cast(LibraryHeaders, output.headers)
                     produce(name, output.value, output.key, partition, headers=headers)
@@ -100,9 +101,6 @@ class PartitionProducer:
             self._producer.abort_transaction(END_TIMEOUT_S)
         except KafkaException as exception:
             raise self._stop("could not abort", exception) from exception
-
-    def _name(self, topic: str) -> str:
-        return self._names.setdefault(topic, self._kafka.topic(topic))
 
     def _stop(self, what: str, exception: Exception) -> StopProcess:
         return StopProcess(f"partition {self._partition}: {what}: {exception}")

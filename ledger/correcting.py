@@ -44,8 +44,12 @@ class Correcting:
     def note(self) -> None:
         """Tell the overlay the events decided since the last time."""
         events, note = self.events, self.overlay.note
-        for event in events[self._noted :]:
-            note(event)
+        if len(events) == self._noted + 1:
+            # Most inputs come to one event.
+            note(events[-1])
+        else:
+            for event in events[self._noted :]:
+                note(event)
         self._noted = len(events)
 
     def correct(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:

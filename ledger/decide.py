@@ -147,7 +147,8 @@ class Deciding(Correcting):
         """
         overlay, before = self.overlay, self.consumed
         for index, item in enumerate(inputs, before):
-            if self.room < OUTPUTS_PER_INPUT_MAX:
+            # `room`, spelt out: every input comes here.
+            if self._events_max - len(self.events) < OUTPUTS_PER_INPUT_MAX:
                 break
             if item.appended_at_ms > overlay.now_ms:
                 overlay.now_ms = item.appended_at_ms
@@ -157,7 +158,8 @@ class Deciding(Correcting):
             if overlay.sequence == 0:
                 self._adopt_default_card()
             value = item.value
-            if isinstance(value, Usage):
+            # Most inputs are calls: their own type is seen in less time than their base.
+            if type(value) is CallUsage or isinstance(value, Usage):
                 if overlay.intake_pause is not None:
                     break
                 self._take_usage(index, item, value)
@@ -494,7 +496,7 @@ class Deciding(Correcting):
     def _collect(self, wallet: Wallet, cause: Cause) -> None:
         """Note a wallet's new events; what they make true follows: notices, collected arrears."""
         self.note()
-        if wallet.wants_notices:
+        if wallet.budgets or wallet.low_line_micros is not None:
             wallet.notice(cause)
             self.note()
         if wallet.arrears_micros:

@@ -174,7 +174,8 @@ def fault_in_call(usage: CallUsage) -> str | None:
     if not (
         0 < len(event_id) <= ID_LENGTH_MAX
         and 0 < len(call_id) <= ID_LENGTH_MAX
-        and f"{event_id}{call_id}".isprintable()
+        and event_id.isprintable()
+        and call_id.isprintable()
         and (
             (tenant_id in ids and project_id in ids and scenario_id in ids)
             or ids.admit(tenant_id, project_id, scenario_id)

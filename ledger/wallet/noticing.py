@@ -38,11 +38,6 @@ class Noticing(WalletState):
             done.LowBalanceLineSet(*self.envelope(cause), command.line_micros), cause
         )
 
-    @property
-    def wants_notices(self) -> bool:
-        """Whether anything has to be looked at after an event."""
-        return self.low_line_micros is not None or bool(self.budgets)
-
     def notice(self, cause: Cause) -> None:
         """Tell what the events since the last time made true: each line once."""
         for scope in self.budgets:

@@ -178,8 +178,10 @@ def test_what_cannot_be_done_is_set_aside_and_told(command: Command, refusal: Re
 
 def test_the_next_owner_of_the_partition_finds_it_paused() -> None:
     story = Story(call(1), PAUSE, grant(1))
-    found = replayed(story.partition.log)
+    found = replayed(story.partition.log, Rules().deduplication_window_ms)
     assert found.intake_pause == story.state.intake_pause
     assert facts(found) == facts(story.state)
     story.take(RESUME)
-    assert facts(replayed(story.partition.log)) == facts(story.state)
+    assert facts(replayed(story.partition.log, Rules().deduplication_window_ms)) == facts(
+        story.state
+    )
