@@ -54,7 +54,7 @@ class Account:
         """Apply the wallet's next event; what is wrong with it."""
         yield from self._before(event, cards)
         try:
-            self.wallet.apply(event)
+            self.wallet.apply(event, cards)
         except (AssertionError, KeyError) as error:
             self.is_followed = False
             yield Doubt("an event that fits the wallet", f"{type(event).__name__}: {error!r}")
@@ -151,8 +151,7 @@ class Account:
         """A charge takes what its hold and the available balance cover, all of that, no more."""
         wallet, own_hold_micros = self.wallet, 0
         if isinstance(event, ChatCharged):
-            chat = wallet.chats.get(event.hour)
-            own_hold_micros = chat.held_micros if chat is not None else 0
+            own_hold_micros = wallet.held_for_hour_micros(event.hour)
         elif event.usage.corrects is None:
             is_live = wallet.is_live(event.usage.project_id, event.usage.started_at)
             yield from _equal("simulated", not is_live, event.is_simulated)

@@ -350,7 +350,7 @@ class Overlay:
         if self.now_ms >= self.day_ends_ms:
             self.begin_day()
         if isinstance(event, WalletEvent):
-            self.wallet(event.originator_id).apply(event)
+            self.wallet(event.originator_id).apply(event, self.cards)
         self.note(event)
 
     def merge(self) -> None:

@@ -112,7 +112,8 @@ class Charging(WalletState):
         draws: tuple[Draw, ...] = ()
         credit_micros = 0
         if not hour.is_simulated:
-            draws, credit_micros = self.draw_within_reach(price.amount_micros, chat.held_micros)
+            own_micros = self.held_for_hour_micros(hour)
+            draws, credit_micros = self.draw_within_reach(price.amount_micros, own_micros)
         charged = (hour, price.lines, draws, credit_micros)
         self.record(done.ChatCharged(*self.envelope(cause), *charged), cause)
 
@@ -223,12 +224,14 @@ class Charging(WalletState):
         tokens = usage.input_tokens, usage.output_tokens
         counted = (usage, hour, self._more_to_hold_micros(hour, *tokens, card))
         self.record(done.ChatCounted(*self.envelope(cause), *counted), cause)
+        self.price_tokens(hour, card)
 
     def _uncount(self, counted: ChatCounted, card: RateCard, cause: Cause) -> None:
         hour, tokens = counted.hour, (counted.usage.input_tokens, counted.usage.output_tokens)
         held_micros = self._more_to_hold_micros(hour, -tokens[0], -tokens[1], card)
         uncounted = (hour, counted.event_id, *tokens, held_micros)
         self.record(done.ChatUncounted(*self.envelope(cause), *uncounted), cause)
+        self.price_tokens(hour, card)
 
     def _more_to_hold_micros(self, hour: ChatHour, into: int, out: int, card: RateCard) -> int:
         """By how much the hold for an hour grows with more tokens, or shrinks with fewer."""
@@ -237,7 +240,9 @@ class Charging(WalletState):
         chat = self.chats.get(hour, NOTHING_COUNTED)
         price = card.price_chat(chat.input_tokens + into, chat.output_tokens + out)
         assert price is not None, "tokens without a price are held for review"
-        return min(price.amount_micros - chat.held_micros, max(0, self.available_micros))
+        own_micros = self.held_for_hour_micros(hour) - chat.held_micros
+        reach_micros = max(0, self.available_micros) + own_micros
+        return min(price.amount_micros - chat.held_micros, reach_micros)
 
     def _reverse(
         self,

@@ -100,9 +100,7 @@ class Holding(Projects):
             budget = self.budgets.get(scope)
             if budget is not None and budget.is_refusing:
                 charged_micros = self.charged_in_month_micros(scope, now_ms)
-                held_micros = (
-                    self.held_micros if scope is None else self.held_by_project.get(scope, 0)
-                )
+                held_micros = self.counts_as_held_micros(scope)
                 left_micros = min(left_micros, budget.limit_micros - charged_micros - held_micros)
         return left_micros
 

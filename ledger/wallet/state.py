@@ -56,14 +56,20 @@ class Hold(NamedTuple):
 
 
 class OpenChat(NamedTuple):
-    """The tokens of an hour that is not charged yet, and what is held for it."""
+    """The tokens of an hour that is not charged yet, what is held for it, and what they cost."""
 
     input_tokens: int
     output_tokens: int
     held_micros: int
+    price_micros: int
+
+    @property
+    def unheld_micros(self) -> int:
+        """What its holds leave uncovered: it counts as held as far as there is something."""
+        return max(0, self.price_micros - self.held_micros)
 
 
-NOTHING_COUNTED: Final = OpenChat(0, 0, 0)
+NOTHING_COUNTED: Final = OpenChat(0, 0, 0, 0)
 
 
 class Budget(NamedTuple):
@@ -115,6 +121,7 @@ class WalletState(BaseAggregate[str]):
         wallet.is_low = False
         wallet.funds_micros = 0
         wallet.held_micros = 0
+        wallet.unheld_micros = 0
         wallet.arrears_micros = 0
         wallet.credit_used_micros = 0
         wallet.credit_limit_micros = 0
@@ -144,6 +151,9 @@ class WalletState(BaseAggregate[str]):
     is_low: bool
     funds_micros: int
     held_micros: int
+    """What events set aside, for calls and for chats."""
+    unheld_micros: int
+    """What open hours of chats cost beyond that: held too, as far as there is something."""
     arrears_micros: int
     credit_used_micros: int
     credit_limit_micros: int
@@ -187,9 +197,32 @@ class WalletState(BaseAggregate[str]):
     @property
     def available_micros(self) -> int:
         """What can be spent or held: negative only where a credit limit fell below its use."""
+        beside_micros = self.beside_holds_micros
+        if self.unheld_micros and beside_micros > 0:
+            return max(0, beside_micros - self.unheld_micros)
+        return beside_micros
+
+    @property
+    def beside_holds_micros(self) -> int:
+        """What events set nothing aside of: available, and what chats count as held."""
         credit_micros = self.credit_limit_micros - self.credit_used_micros
         own_micros = self.funds_micros - self.held_micros
         return own_micros + credit_micros if credit_micros > 0 else own_micros
+
+    def counts_as_held_micros(self, project_id: str | None = None) -> int:
+        """All that is held, of a project or (None) of all; tokens as far as they are covered."""
+        if project_id is None:
+            held_micros, unheld_micros = self.held_micros, self.unheld_micros
+        else:
+            held_micros = self.held_by_project.get(project_id, 0)
+            of_project = (hour for hour in self.chats if hour.project_id == project_id)
+            unheld_micros = sum(self.chats[hour].unheld_micros for hour in of_project)
+        return held_micros + min(unheld_micros, max(0, self.beside_holds_micros))
+
+    def held_for_hour_micros(self, hour: ChatHour) -> int:
+        """What an hour's charge may take beside what is available: held, or counting as held."""
+        chat = self.chats.get(hour, NOTHING_COUNTED)
+        return chat.held_micros + min(chat.unheld_micros, max(0, self.beside_holds_micros))
 
     @property
     def balance_micros(self) -> int:
@@ -309,14 +342,24 @@ class WalletState(BaseAggregate[str]):
     def add_tokens(self, hour: ChatHour, into: int, out: int, held_micros: int) -> None:
         """Add tokens to an hour, and to what is held for it; both may be negative."""
         chat = self.chats.get(hour, NOTHING_COUNTED)
-        self.chats[hour] = OpenChat(
-            chat.input_tokens + into, chat.output_tokens + out, chat.held_micros + held_micros
-        )
+        tokens = chat.input_tokens + into, chat.output_tokens + out
+        self._keep_chat(hour, OpenChat(*tokens, chat.held_micros + held_micros, chat.price_micros))
         self._hold(hour.project_id, held_micros)
+
+    def price_tokens(self, hour: ChatHour, card: RateCard | None) -> None:
+        """Note what an hour's tokens come to, which no event tells before they are charged."""
+        assert card is not None, "a card that priced something is never forgotten"
+        if not hour.is_simulated:
+            chat = self.chats[hour]
+            price = card.price_chat(chat.input_tokens, chat.output_tokens)
+            assert price is not None, "tokens without a price are held for review"
+            self._keep_chat(hour, chat._replace(price_micros=price.amount_micros))
 
     def close_chat(self, hour: ChatHour) -> None:
         """Release what is held for an hour as it is charged."""
-        self._hold(hour.project_id, -self.chats.pop(hour).held_micros)
+        chat = self.chats.pop(hour)
+        self.unheld_micros -= chat.unheld_micros
+        self._hold(hour.project_id, -chat.held_micros)
 
     def note_usage(self, usage: AnyUsage, *, ends_hold: bool) -> None:
         """The project has usage now; the hold it names, if open, is over; it waits no more."""
@@ -369,11 +412,14 @@ class WalletState(BaseAggregate[str]):
         )
         self.budgets = {**self.budgets, event.project_id: told}
 
-    def apply(self, event: WalletEvent) -> None:
-        """Move the wallet on by one event of its sequence."""
+    def apply(self, event: WalletEvent, cards: CardBook) -> None:
+        """Move the wallet on by one event of its sequence; the cards price its open chats."""
         assert event.originator_version == self._version + 1, "a wallet's sequence has no gap"
         event.mutate(self)
         self._version = event.originator_version
+        if self.chats and isinstance(event, done.ChatCounted | done.ChatUncounted):
+            hour = event.hour
+            self.price_tokens(hour, cards.version(hour.card_id, hour.card_version))
 
     # ── What deciding is made of ──
 
@@ -427,7 +473,7 @@ class WalletState(BaseAggregate[str]):
     ) -> tuple[tuple[Draw, ...], int]:
         """Choose what pays for usage: its own hold and what is available, never another hold."""
         # Nearly always the lots hold enough beside the holds; only else the reach matters.
-        if amount_micros > self.funds_micros - self.held_micros:
+        if amount_micros > self.funds_micros - self.held_micros - self.unheld_micros:
             reach_micros = max(0, self.available_micros) + own_hold_micros
             amount_micros = min(amount_micros, reach_micros)
         return self.draw(amount_micros)
@@ -444,6 +490,11 @@ class WalletState(BaseAggregate[str]):
         return tuple(portions)
 
     # ── Inner parts ──
+
+    def _keep_chat(self, hour: ChatHour, chat: OpenChat) -> None:
+        before = self.chats.get(hour, NOTHING_COUNTED)
+        self.unheld_micros += chat.unheld_micros - before.unheld_micros
+        self.chats[hour] = chat
 
     def _hold(self, project_id: str, amount_micros: int) -> None:
         self.held_micros += amount_micros

@@ -484,6 +484,7 @@ class Scenario:
     def _check(self) -> None:
         own = [event for event in self.events if isinstance(event, WalletEvent)]
         invariants.check_figures(self.wallet)
+        invariants.check_chats_count_as_held(self.wallet, self.state.cards)
         invariants.check_money_is_conserved(self.wallet, own)
         invariants.check_simulated_moves_nothing(own)
         invariants.check_sequence(self.wallet, own)
@@ -544,7 +545,7 @@ def _dollars(micros: int) -> str:
 
 _FIGURES: Final[dict[str, Callable[[Wallet], int]]] = {
     "funds": lambda wallet: wallet.funds_micros,
-    "held": lambda wallet: wallet.held_micros,
+    "held": lambda wallet: wallet.counts_as_held_micros(),
     "arrears": lambda wallet: wallet.arrears_micros,
     "credit": lambda wallet: wallet.credit_used_micros,
     "available": lambda wallet: wallet.available_micros,

@@ -13,6 +13,7 @@ from ledger.commands import Reply
 from ledger.decide import decide
 from ledger.events import BatchCommitted, CardAdopted, Event, TermsSet, WalletEvent, is_outcome
 from ledger.partition import Overlay, PartitionState, is_open
+from ledger.rates import CardBook
 from ledger.wallet import Wallet
 from schemas.chain import Chains
 from schemas.codec import wallet_events
@@ -80,7 +81,7 @@ class Partition:
 
     def _commit(self, decision: Decision, batch: Sequence[Input], watermark_ms: int) -> None:
         self._check_outcomes(decision)
-        self._check_spends(decision.events)
+        self._check_spends(decision.events, decision.overlay.cards)
         footer = _footer(decision, watermark_ms)
         decision.overlay.note(footer)
         heads: dict[str, bytes] = {}
@@ -106,7 +107,7 @@ class Partition:
         outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
         assert outputs <= self.rules.outputs_max
 
-    def _check_spends(self, events: Iterable[Event]) -> None:
+    def _check_spends(self, events: Iterable[Event], cards: CardBook) -> None:
         """Invariant 1, event by event, on wallets that only follow the log."""
         for event in events:
             if isinstance(event, WalletEvent):
@@ -114,7 +115,7 @@ class Partition:
                     event.originator_id, Wallet.of(event.originator_id, 0)
                 )
                 available_before_micros = wallet.available_micros
-                wallet.apply(event)
+                wallet.apply(event, cards)
                 if not isinstance(event, TermsSet):
                     invariants.check_spend_is_covered(wallet, available_before_micros)
 
@@ -123,6 +124,7 @@ class Partition:
         for tenant_id, wallet in self.state.wallets.items():
             events = self.events_of(tenant_id)
             invariants.check_figures(wallet)
+            invariants.check_chats_count_as_held(wallet, self.state.cards)
             invariants.check_money_is_conserved(wallet, events)
             invariants.check_simulated_moves_nothing(events)
             invariants.check_sequence(wallet, events)
