@@ -17,6 +17,13 @@ from ledger.events import ArrearsPortion, ChatHour, Draw, Event, LotKind, Projec
 from ledger.rates import DEFAULT_CARD_ID, CardBook, RateCard
 from ledger.refusals import Refusal
 from ledger.usage import AnyUsage, CallUsage
+from ledger.wallet.reach import (
+    NOTHING_COUNTED,
+    NOTHING_RESTORED,
+    OpenChat,
+    Reach,
+    Restored,
+)
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 PORTIONS_PER_EVENT_MAX: Final = 1_000
@@ -53,23 +60,6 @@ class Hold(NamedTuple):
 
     project_id: str
     amount_micros: int
-
-
-class OpenChat(NamedTuple):
-    """The tokens of an hour that is not charged yet, what is held for it, and what they cost."""
-
-    input_tokens: int
-    output_tokens: int
-    held_micros: int
-    price_micros: int
-
-    @property
-    def unheld_micros(self) -> int:
-        """What its holds leave uncovered: it counts as held as far as there is something."""
-        return max(0, self.price_micros - self.held_micros)
-
-
-NOTHING_COUNTED: Final = OpenChat(0, 0, 0, 0)
 
 
 class Budget(NamedTuple):
@@ -136,8 +126,11 @@ class WalletState(BaseAggregate[str]):
         wallet.held_by_project = {}
         wallet.chats = {}
         wallet.arrears = {}
+        wallet.owed_since = {}
+        wallet.given_up_since = {}
         wallet.charged = {}
         wallet.budgets = {}
+        wallet.lifted = {}
         wallet.reviews = {}
         wallet.waiting = {}
         wallet.approvals = {}
@@ -169,9 +162,16 @@ class WalletState(BaseAggregate[str]):
     held_by_project: dict[str, int]
     chats: dict[ChatHour, OpenChat]
     arrears: dict[str, int]
+    """What is owed of each charge, the oldest first."""
+    owed_since: dict[str, int]
+    """The place of each of these charges in the wallet's sequence."""
+    given_up_since: dict[str, int]
+    """The same of charges of which a part was written off."""
     charged: dict[str, int]
     """Live charges less reversals by project, of the UTC month that ends at `month_ends_ms`."""
     budgets: dict[str | None, Budget]
+    lifted: dict[str | None, Budget]
+    """The last budget of those that were lifted."""
     reviews: dict[str, done.InputHeldForReview]
     waiting: dict[UsageName, done.CorrectionWaits]
     """Corrections, by the usage they correct."""
@@ -189,6 +189,7 @@ class WalletState(BaseAggregate[str]):
         wallet.held_by_project = self.held_by_project.copy()
         wallet.chats = self.chats.copy()
         wallet.arrears = self.arrears.copy()
+        wallet.owed_since = self.owed_since.copy()
         wallet.charged = self.charged.copy()
         return wallet
 
@@ -219,10 +220,21 @@ class WalletState(BaseAggregate[str]):
             unheld_micros = sum(self.chats[hour].unheld_micros for hour in of_project)
         return held_micros + min(unheld_micros, max(0, self.beside_holds_micros))
 
-    def held_for_hour_micros(self, hour: ChatHour) -> int:
-        """What an hour's charge may take beside what is available: held, or counting as held."""
-        chat = self.chats.get(hour, NOTHING_COUNTED)
-        return chat.held_micros + min(chat.unheld_micros, max(0, self.beside_holds_micros))
+    @property
+    def reach(self) -> Reach:
+        """What there is."""
+        return Reach(max(0, self.beside_holds_micros), max(0, self.available_micros))
+
+    def reach_micros(
+        self, own: OpenChat = NOTHING_COUNTED, restored: Restored = NOTHING_RESTORED
+    ) -> int:
+        """What usage may take beside its own hold: what is available and counts as held for it.
+
+        `own` is the hour of chats that it closes, `restored` what a reversal left to it.
+        """
+        beside_micros, available_micros = self.reach
+        more_micros = own.unheld_micros + restored.under_tokens_micros
+        return min(beside_micros, available_micros + more_micros) + restored.beyond_limit_micros
 
     @property
     def balance_micros(self) -> int:
@@ -271,8 +283,11 @@ class WalletState(BaseAggregate[str]):
         """Add funds: unpaid lots are spent before paid ones, else the oldest first."""
         place = (int(kind is LotKind.PAYMENT), len(self.lots))
         self.lots = {**self.lots, lot_id: Lot(kind, amount_micros, place)}
+        last = next(reversed(self.unspent), None)
         self.unspent[lot_id] = amount_micros
-        self._sort_unspent()
+        # A payment is spent last: of those there may be many.
+        if last is not None and self.lots[last].place > place:
+            self._sort_unspent()
         self.funds_micros += amount_micros
 
     def take(self, draws: tuple[Draw, ...], credit_micros: int) -> int:
@@ -292,10 +307,11 @@ class WalletState(BaseAggregate[str]):
 
     def give_back(self, draws: tuple[Draw, ...], credit_micros: int) -> None:
         """Put back what was drawn: into the lots it came from, and off the credit used."""
+        was_spent = any(draw.lot_id not in self.unspent for draw in draws)
         for draw in draws:
             self.unspent[draw.lot_id] = self.unspent.get(draw.lot_id, 0) + draw.amount_micros
             self.funds_micros += draw.amount_micros
-        if draws:
+        if was_spent:
             self._sort_unspent()
         self.credit_used_micros -= credit_micros
 
@@ -304,7 +320,7 @@ class WalletState(BaseAggregate[str]):
         paid_micros = self.take(charge.draws, charge.credit_micros)
         amount_micros = charge.amount_micros
         if amount_micros > paid_micros:
-            self.owe(charge.event_id, amount_micros - paid_micros)
+            self.owe(charge.event_id, amount_micros - paid_micros, since=charge.originator_version)
         if charge.recorded_at_ms >= self.month_ends_ms:
             self._begin_month(charge.recorded_at_ms)
         charged = self.charged
@@ -325,8 +341,11 @@ class WalletState(BaseAggregate[str]):
         if reversed_.amount_micros < reversed_.price_micros:
             # A part was written off: that cannot be owed again.
             charge = reversed_.charge_event_id
+            self.given_up_since = done.without(self.given_up_since, charge)
             self.undoable = {
-                name: one for name, one in self.undoable.items() if not done.concerns(one, charge)
+                name: left
+                for name, one in self.undoable.items()
+                if (left := done.left_to_undo(one, charge)) is not None
             }
 
     def begin_hold(self, hold_id: str, project_id: str, amount_micros: int) -> None:
@@ -379,10 +398,26 @@ class WalletState(BaseAggregate[str]):
         """Keep a correction until what it corrects arrives."""
         self.waiting = {**self.waiting, correction.corrected: correction}
 
-    def owe(self, charge_event_id: str, amount_micros: int) -> None:
-        """Add to what is owed, last in the queue."""
+    def owe(self, charge_event_id: str, amount_micros: int, *, since: int) -> None:
+        """Add to what is owed, last in the queue if nothing of that charge was."""
         self.arrears[charge_event_id] = self.arrears.get(charge_event_id, 0) + amount_micros
+        self.owed_since[charge_event_id] = since
         self.arrears_micros += amount_micros
+
+    def give_up(self, portions: tuple[ArrearsPortion, ...]) -> None:
+        """Take off what is owed what is written off, and keep its place in the queue."""
+        since = {one.charge_event_id: self.owed_since[one.charge_event_id] for one in portions}
+        self.given_up_since = {**self.given_up_since, **since}
+        for portion in portions:
+            self.settle(portion.charge_event_id, portion.amount_micros)
+
+    def owe_again(self, portions: tuple[ArrearsPortion, ...]) -> None:
+        """Owe what was written off, at the place in the queue that it had."""
+        for portion in portions:
+            charge = portion.charge_event_id
+            self.owe(charge, portion.amount_micros, since=self.given_up_since[charge])
+        by_age = sorted(self.arrears.items(), key=lambda owed: self.owed_since[owed[0]])
+        self.arrears = dict(by_age)
 
     def settle(self, charge_event_id: str, amount_micros: int) -> None:
         """Take a collected portion off what is owed."""
@@ -390,7 +425,7 @@ class WalletState(BaseAggregate[str]):
         if left_micros:
             self.arrears[charge_event_id] = left_micros
         else:
-            del self.arrears[charge_event_id]
+            del self.arrears[charge_event_id], self.owed_since[charge_event_id]
         self.arrears_micros -= amount_micros
 
     def note_undoable(self, event: done.Undoable) -> None:
@@ -398,10 +433,17 @@ class WalletState(BaseAggregate[str]):
         self.undoable = {**self.undoable, event.event_id: event}
 
     def keep_budget(self, event: done.BudgetSet) -> None:
-        """A new limit is told of anew."""
-        others = {name: one for name, one in self.budgets.items() if name != event.project_id}
-        if event.limit_micros is not None:
-            others[event.project_id] = Budget(event.limit_micros, event.is_refusing, 0, 0)
+        """Another limit is told of anew; the same one, lifted in between or not, once a month."""
+        scope, limit_micros = event.project_id, event.limit_micros
+        others = {name: one for name, one in self.budgets.items() if name != scope}
+        before = self.budgets.get(scope) or self.lifted.get(scope)
+        if limit_micros is None:
+            assert before is not None, "what is not there cannot be lifted"
+            self.lifted = {**self.lifted, scope: before}
+        else:
+            is_same = before is not None and before.limit_micros == limit_micros
+            told = (before.told_percent, before.told_month) if before and is_same else (0, 0)
+            others[scope] = Budget(limit_micros, event.is_refusing, *told)
         self.budgets = others
 
     def note_line(self, event: done.BudgetLinePassed) -> None:
@@ -477,6 +519,20 @@ class WalletState(BaseAggregate[str]):
             reach_micros = max(0, self.available_micros) + own_hold_micros
             amount_micros = min(amount_micros, reach_micros)
         return self.draw(amount_micros)
+
+    def draw_again(
+        self, amount_micros: int, reach_micros: int, restored: Restored
+    ) -> tuple[tuple[Draw, ...], int]:
+        """Choose what pays for usage that was corrected: what paid for it before comes first.
+
+        Nothing pays what was written off of it. What credit paid, credit pays again, whatever
+        became of its limit: no top-up pays an invoice (PRODUCT decisions 15 and 16).
+        """
+        paid_micros = min(max(0, amount_micros - restored.given_up_micros), reach_micros)
+        of_lots_micros = min(paid_micros, restored.lots_micros)
+        again_micros = min(paid_micros - of_lots_micros, restored.credit_micros)
+        draws, credit_micros = self.draw(paid_micros - again_micros)
+        return draws, again_micros + credit_micros
 
     def oldest_arrears(self, reach_micros: int) -> tuple[ArrearsPortion, ...]:
         """What an amount settles of what is owed, oldest first, as much as one event holds."""

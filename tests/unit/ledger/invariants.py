@@ -35,6 +35,8 @@ def check_figures(wallet: Wallet) -> None:
     assert wallet.held_micros == sum(wallet.held_by_project.values())
     assert all(min(chat) >= 0 for chat in wallet.chats.values())
     assert wallet.arrears_micros == sum(wallet.arrears.values())
+    ages = [wallet.owed_since[charge] for charge in wallet.arrears]
+    assert ages == sorted(wallet.owed_since.values())
     assert all(micros > 0 for micros in (*wallet.unspent.values(), *wallet.arrears.values()))
 
 

@@ -43,6 +43,8 @@ CHATS = [
     ("sandbox, grant 2.00, chat 1000000 0, wait 10:00, go live, chat 2000000 0, wait 1:00:00", "tick", "moved 1.00 + simulated 0.50, funds 1.00"),
     # Tokens that come late are charged by themselves, at the next close.
     ("grant 2.00, chat 1000000 0, wait 1:06:00, tick, chat 400000 0 ended 1:00:00 ago", "wait 1:00:00, tick", "moved 0.20, funds 1.30"),
+    ("grant 2.00, chat 1000000 0, wait 1:05:00, chat 400000 0 ended 1:05:00 ago, wait 0:01", "tick", "moved 0.50, held 0.20"),
+    ("grant 2.00, chat 1000000 0, wait 1:04:59.999, chat 400000 0 ended 1:04:00 ago, wait 0:01", "tick", "moved 0.70, held 0.00"),
     ("grant 2.00, chat 1000000 0, wait 1:06:00, tick, chat 400000 0 ended 1:00:00 ago", "wait 58:00, tick", "nothing, held 0.20"),
     # What finds nothing available counts as held as soon as there is something, and as far.
     ("chat 10000000 0, top up 20.00",            "hold premium cap 10:00",   "allowed 2.50, held 7.50, available 12.50"),
@@ -57,6 +59,7 @@ CHATS = [
     ("chat 1000000 0, terms postpay 1.99",       "hold premium",             "refused credit_limit, held 0.50, available 1.49"),
     ("chat 1000000 0, terms postpay 2.00",       "hold standard",            "allowed 0.90, held 1.40, available 0.60"),
     ("chat 2000000 0, budget 2.00 refusing on shop, top up 20.00", "hold premium", "refused budget"),
+    ("sandbox, grant 2.00, chat 1000000 0",      "tick",                     "held 0.00, available 2.00"),
     ("sandbox, chat 10000000 0, top up 20.00",   "tick",                     "held 0.00, available 20.00"),
     # A tick that has not read all usage closes nothing that may still grow.
     ("grant 2.00, chat 1000000 0, wait 1:06:00", "tick read 2:00",           "nothing, held 0.50"),
@@ -79,6 +82,13 @@ SPENDING = [
     ("grant 0.90, hold standard",            "may chat",  "refused insufficient_funds"),
     ("grant 1.00, now freeze",               "may chat",  "refused frozen"),
     ("grant 1.00, budget 0.50 refusing, call real", "may chat", "refused budget"),
+    ("grant 2.00, budget 0.90 refusing, hold standard", "may chat", "refused budget"),
+    ("grant 2.00, budget 0.91 refusing, hold standard", "may chat", "accepted"),
+    ("grant 9.00, publish default 2 bare in 2:00:00, wait 3:00:00", "may chat", "refused no_price"),
+    ("grant 9.00, publish default 2 bare in 2:00:00, wait 3:00:00", "may crawl", "refused no_price"),
+    ("sandbox, publish default 2 bare in 2:00:00, wait 3:00:00", "may chat", "accepted"),
+    ("sandbox, now freeze",                  "may chat",  "accepted"),
+    ("sandbox, now close",                   "may chat",  "refused closed"),
     ("sandbox",                              "may chat",  "accepted"),
     ("new",                                  "may crawl", "accepted"),
 ]  # fmt: skip

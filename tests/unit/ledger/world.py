@@ -11,7 +11,15 @@ from typing import Final, NamedTuple
 from ledger.batch import Decision, Input, Rules
 from ledger.commands import Reply
 from ledger.decide import decide
-from ledger.events import BatchCommitted, CardAdopted, Event, TermsSet, WalletEvent, is_outcome
+from ledger.events import (
+    BatchCommitted,
+    CardAdopted,
+    ChargeReversed,
+    Event,
+    TermsSet,
+    WalletEvent,
+    is_outcome,
+)
 from ledger.partition import Overlay, PartitionState, is_open
 from ledger.rates import CardBook
 from ledger.wallet import Wallet
@@ -109,12 +117,18 @@ class Partition:
 
     def _check_spends(self, events: Iterable[Event], cards: CardBook) -> None:
         """Invariant 1, event by event, on wallets that only follow the log."""
+        given_back: dict[str, int] = {}
         for event in events:
             if isinstance(event, WalletEvent):
                 wallet = self.followed.setdefault(
                     event.originator_id, Wallet.of(event.originator_id, 0)
                 )
                 available_before_micros = wallet.available_micros
+                stem = event.event_id.rpartition(":")[0]
+                if isinstance(event, ChargeReversed) and stem not in given_back:
+                    # The new charge may take again what its reversal gave back.
+                    given_back[stem] = min(available_before_micros, given_back.get(stem, 0))
+                available_before_micros = min(available_before_micros, given_back.get(stem, 0))
                 wallet.apply(event, cards)
                 if not isinstance(event, TermsSet):
                     invariants.check_spend_is_covered(wallet, available_before_micros)
