@@ -35,8 +35,9 @@ class Operators:
             yield self._ask(decided, value["tenant_id"], review_id=value["event_id"])
         for tenant_id, wallet in sorted(log.wallets.items()):
             if wallet.arrears_micros:
-                half_micros = max(1, wallet.arrears_micros // 2)
-                yield self._ask(ask.WriteOffArrears, tenant_id, amount_micros=half_micros)
+                # An event of writing off names at most a thousand charges.
+                micros = min(100 * USD, max(1, wallet.arrears_micros // 2))
+                yield self._ask(ask.WriteOffArrears, tenant_id, amount_micros=micros)
                 continue
             yield self._ask(ask.FreezeWallet, tenant_id)
             if wallet.funds_micros - wallet.held_micros > 100 * USD:
