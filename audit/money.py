@@ -26,6 +26,7 @@ from ledger.events import (
 from ledger.rates import CardBook, Price, RateCard
 from ledger.usage import call_outcome
 from ledger.wallet import Wallet
+from ledger.wallet.reach import NOTHING_COUNTED, NOTHING_RESTORED, Restored, restored_by
 
 AnyCharge = CallCharged | CrawlCharged | ChatCharged
 
@@ -47,18 +48,24 @@ class Account:
         self.charged_micros = 0
         """Less what was reversed."""
         self._accepted = ""
+        self._restored: dict[str, Restored] = {}
+        """By the input that had a charge reversed: what that leaves to the new one."""
         self.is_followed = True
         """False once an event was missing or made no sense: the figures say nothing any more."""
 
     def take(self, event: WalletEvent, cards: CardBook) -> Iterator[Doubt]:
         """Apply the wallet's next event; what is wrong with it."""
         yield from self._before(event, cards)
+        before = self.wallet.reach
         try:
-            self.wallet.apply(event)
+            self.wallet.apply(event, cards)
         except (AssertionError, KeyError) as error:
             self.is_followed = False
             yield Doubt("an event that fits the wallet", f"{type(event).__name__}: {error!r}")
             return
+        if isinstance(event, ChargeReversed):
+            left = restored_by(event, before, self.wallet.reach)
+            self._restored = {event.event_id.rpartition(":")[0]: left}
         self._sum_up(event)
         yield from self._after(event)
 
@@ -149,10 +156,10 @@ class Account:
 
     def _fit_reach(self, event: AnyCharge) -> Iterator[Doubt]:
         """A charge takes what its hold and the available balance cover, all of that, no more."""
-        wallet, own_hold_micros = self.wallet, 0
+        wallet, own_hold_micros, chat = self.wallet, 0, NOTHING_COUNTED
         if isinstance(event, ChatCharged):
-            chat = wallet.chats.get(event.hour)
-            own_hold_micros = chat.held_micros if chat is not None else 0
+            chat = wallet.chats.get(event.hour, NOTHING_COUNTED)
+            own_hold_micros = chat.held_micros
         elif event.usage.corrects is None:
             is_live = wallet.is_live(event.usage.project_id, event.usage.started_at)
             yield from _equal("simulated", not is_live, event.is_simulated)
@@ -161,8 +168,13 @@ class Account:
             hold = None if hold_id is None else wallet.holds.get(hold_id)
             yield from _equal("captures its hold", hold is not None, event.ends_hold)
             own_hold_micros = 0 if hold is None else hold.amount_micros
-        reach_micros = own_hold_micros + max(0, wallet.available_micros)
-        expected_micros = 0 if event.is_simulated else min(event.amount_micros, reach_micros)
+        restored = NOTHING_RESTORED
+        if isinstance(event, ChatCharged) or event.usage.corrects is not None:
+            stem = event.event_id.rpartition(":")[0]
+            restored = self._restored.pop(stem, NOTHING_RESTORED)
+        reach_micros = own_hold_micros + wallet.reach_micros(chat, restored)
+        wanted_micros = max(0, event.amount_micros - restored.given_up_micros)
+        expected_micros = 0 if event.is_simulated else min(wanted_micros, reach_micros)
         yield from _equal("paid", expected_micros, event.paid_micros)
 
     def _fit_reversal(self, event: ChargeReversed) -> Iterator[Doubt]:

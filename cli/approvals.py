@@ -30,8 +30,9 @@ APPROVALS: Final = {
 def approval() -> None:
     """List what waits for a second operator, and give or decline it.
 
-    Adjustments, grants, write-offs and credit limits above LEDGER_APPROVAL_ABOVE_USD are not done
-    until another operator than the one who asked approves.
+    Adjustments, grants, write-offs, credit limits, payments that an operator typed, what is undone
+    and what a closing adjusts away: above LEDGER_APPROVAL_ABOVE_USD it is not done until another
+    operator than the one who asked approves.
     """
 
 

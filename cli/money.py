@@ -32,7 +32,7 @@ def top_up(asking: Asking, tenant: str, amount_micros: int, payment: str | None)
 
     From $20.00. Records a payment that succeeded elsewhere; charges no payment card. It becomes a
     lot of the wallet's funds: unspent, it can be refunded. What the tenant owes is collected from
-    it at once.
+    it at once. Above LEDGER_APPROVAL_ABOVE_USD another operator has to approve it.
     """
     command = SettleTopUp(
         **asking.named(tenant),

@@ -89,7 +89,7 @@ def balance(tenant: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"wallets": rows, "behind_records": reading.behind})
     elif rows:
-        print_rows(WALLETS, [row | {"terms": terms(w)} for row, w in zip(rows, asked, strict=True)])
+        print_rows(WALLETS, [shown_row(row, w) for row, w in zip(rows, asked, strict=True)])
     else:
         click.echo("No tenant has a wallet yet. `ledger project open TENANT PROJECT` opens one.")
 
@@ -208,6 +208,12 @@ def wallet_row(wallet: "Wallet") -> dict[str, object]:
         "balance_micros": wallet.balance_micros,
         "available_micros": wallet.available_micros,
     }
+
+
+def shown_row(row: dict[str, object], wallet: "Wallet") -> dict[str, object]:
+    """Where a limit fell below its use nothing is available (PRODUCT decision 2)."""
+    available_micros = max(0, wallet.available_micros)
+    return {**row, "available_micros": available_micros, "terms": terms(wallet)}
 
 
 def terms(wallet: "Wallet") -> str:

@@ -10,6 +10,8 @@ from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, Activity, Tier, is_id
 
 AMOUNT_MICROS_MAX: Final = 10**14
 REASON_LENGTH_MAX: Final = 500
+OPERATOR_PREFIX: Final = "operator:"
+"""How the ids begin under which people act; services have others."""
 EVENT_ID_LENGTH_MAX: Final = 200
 """Of our own events: topic, partition, offset and index."""
 
@@ -48,7 +50,10 @@ class ReturnToSandbox(Command, frozen=True, kw_only=True):
 
 
 class SettleTopUp(Command, frozen=True, kw_only=True):
-    """Credit a payment that succeeded; `payment_id` names the lot it becomes."""
+    """Credit a payment that succeeded; `payment_id` names the lot it becomes.
+
+    From a service it is a fact; from an operator it is what a person typed.
+    """
 
     payment_id: str
     amount_micros: int

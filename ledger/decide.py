@@ -265,10 +265,9 @@ class Deciding(Correcting):
         ):
             return Refusal.too_old
         # A payment that was made is a fact: no clock can refuse it.
-        if (
-            not isinstance(command, ask.SettleTopUp)
-            and asked_at_ms > item.appended_at_ms + self._rules.future_tolerance_ms
-        ):
+        if isinstance(command, ask.SettleTopUp):
+            return None
+        if asked_at_ms > item.appended_at_ms + self._rules.future_tolerance_ms:
             return Refusal.in_the_future
         if item.not_after_ms is not None and now_ms > item.not_after_ms:
             return Refusal.too_late
@@ -288,7 +287,7 @@ class Deciding(Correcting):
                 was_placed = placed is not None and isinstance(placed.outcome, HoldPlaced)
                 wallet.void_hold(command, cause, was_placed=was_placed)
             case ask.AskToSpend():
-                wallet.ask_to_spend(command, cause)
+                wallet.ask_to_spend(command, overlay.cards, cause)
             case ask.SettleTopUp():
                 wallet.settle_top_up(command, cause)
             case ask.GrantCredit() | ask.AdjustBalance() | ask.WriteOffArrears() | ask.SetTerms():

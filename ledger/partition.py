@@ -372,7 +372,7 @@ class Overlay:
             self.begin_day()
             self.forget(window_ms)
         if isinstance(event, WalletEvent):
-            self.wallet(event.originator_id).apply(event)
+            self.wallet(event.originator_id).apply(event, self.cards)
         self.note(event)
 
     def merge(self) -> None:

@@ -10,6 +10,7 @@ from ledger.usage import (
     FREE_PAGES_MAX,
     INCLUDED_MS,
     TIME_MS_MAX,
+    Activity,
     AnyUsage,
     CallOutcome,
     CallUsage,
@@ -163,6 +164,12 @@ class RateCard:
             PricedLine(OUTPUT_TOKENS_LINE, output_tokens, amount_micros - of_input_micros),
         )
         return Price(self.card_id, self.version, lines, amount_micros)
+
+    def prices(self, activity: Activity) -> bool:
+        """Whether it has every line that such an activity needs."""
+        is_crawl = activity is Activity.CRAWL
+        needed = (CRAWLER_LINE,) if is_crawl else (INPUT_TOKENS_LINE, OUTPUT_TOKENS_LINE)
+        return all(line in self._price_micros for line in needed)
 
     def most_a_call_can_cost_micros(self, tier: Tier, duration_cap_ms: int) -> int | None:
         """The worst case a hold sets aside (PRODUCT decision 3); None if a price is missing."""

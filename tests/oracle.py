@@ -30,6 +30,7 @@ DAY_MS = 86_400_000
 WINDOW_MS = 90 * DAY_MS
 AHEAD_MS = 300_000
 TOP_UP_MICROS_MIN = 20_000_000
+APPROVAL_ABOVE_MICROS = 1_000_000_000
 CENT = 10_000
 # In cents: success, real conversation, spam or silent, a started overage minute. PRODUCT names
 # Standard's three; the others are the examples on the shipped card.
@@ -225,6 +226,9 @@ class _Inputs:
         self.used: dict[tuple[str, str, str], Used] = {}
         self.waiting: dict[tuple[str, str, str], Used] = {}
         """Corrections, by the usage they correct."""
+        self.used_at: dict[tuple[str, ...], Used] = {}
+        self.asked_at: dict[tuple[str, ...], tuple[str, Avro]] = {}
+        """By topic, partition and offset: what events' ids begin with."""
 
     def take(self, record: Record) -> None:
         value = decoded(record.topic, record.value)
@@ -233,15 +237,20 @@ class _Inputs:
         if record.topic in USAGE:
             keeps_contract = record.topic != CALLS or is_a_call(value)
             if keeps_contract and not self.is_repeat(record, value["event_id"]):
-                self.use(Used(record.topic, value), record.appended_at_ms)
+                used = self.used_at[_place(record)] = Used(record.topic, value)
+                self.use(used, record.appended_at_ms)
         else:
             name, fields = _body(value)
             # Ticks have no tenant, and move no money by themselves.
             if name == "Tick" or self.is_repeat(record, value["command_id"]):
                 return
             headers = dict(record.headers)
-            if int(headers.get("not_after", record.appended_at_ms)) >= record.appended_at_ms:
-                self.obey(name, value["tenant_id"], fields, record.appended_at_ms)
+            # A payment was made, whenever it is told.
+            not_after_ms = int(headers.get("not_after", record.appended_at_ms))
+            if not_after_ms >= record.appended_at_ms or name == "SettleTopUp":
+                self.asked_at[_place(record)] = name, fields
+                if not _needs_another(name, value["actor"], fields):
+                    self.obey(name, value["tenant_id"], fields, record.appended_at_ms)
 
     def is_in_place(self, record: Record, tenant_id: str) -> bool:
         key = tenant_id.encode()
@@ -266,9 +275,7 @@ class _Inputs:
         if not appended_at_ms - WINDOW_MS <= over_ms <= appended_at_ms + AHEAD_MS:
             return
         if corrects is None:
-            began_ms = fields["occurred_at" if used.topic == CHAT else "started_at"]
-            lives = [live for since_ms, live in switches if since_ms <= began_ms]
-            self.charge(used, is_simulated=not (lives and lives[-1]))
+            self.charge_anew(used, switches)
         else:
             # What does not stand may be charged yet; what was corrected never is again.
             original = self.used.get((used.topic, tenant_id, corrects))
@@ -283,6 +290,12 @@ class _Inputs:
                 break
             self.correct(used, correction)
             used = correction
+
+    def charge_anew(self, used: Used, switches: list[tuple[int, bool]]) -> None:
+        """Charge it in the mode that its project was in as it began."""
+        began_ms = used.fields["occurred_at" if used.topic == CHAT else "started_at"]
+        lives = [live for since_ms, live in switches if since_ms <= began_ms]
+        self.charge(used, is_simulated=not (lives and lives[-1]))
 
     def correct(self, original: Used, correction: Used) -> None:
         """Take back what stands, and charge the new facts in the same mode."""
@@ -332,8 +345,19 @@ class _Inputs:
             case "GrantCredit":
                 if fields["amount_micros"] > 0:
                     self.add(tenant_id, fields["amount_micros"])
-            case "AdjustBalance":
+            case "AdjustBalance" | "WriteOffArrears":
                 self.add(tenant_id, fields["amount_micros"])
+            case "Approve":
+                asked, about = self.asked_at[_stem(fields["approval_id"])]
+                self.obey(asked, tenant_id, about, now_ms)
+            case "Undo":
+                _, about = self.asked_at[_stem(fields["event_id"])]
+                self.add(tenant_id, -cast(int, about["amount_micros"]))
+            case "AcceptReview":
+                used = self.used_at[_stem(fields["review_id"])]
+                self.charge_anew(used, self.projects[tenant_id, used.fields["project_id"]])
+            case "CloseWallet":
+                self.tenants[tenant_id].net_micros = 0
             case _:
                 assert name in WITHOUT_MONEY, f"the oracle does not know {name}"
 
@@ -344,9 +368,27 @@ class _Inputs:
 
 
 WITHOUT_MONEY = (
-    *("SetTerms", "VoidHold", "SetBudget", "SetLowBalanceLine"),
-    *("PauseIntake", "ResumeIntake"),
+    *("SetTerms", "VoidHold", "SetBudget", "SetLowBalanceLine", "AssignCard"),
+    *("FreezeWallet", "UnfreezeWallet", "Decline", "RejectReview", "PauseIntake", "ResumeIntake"),
 )
+
+
+def _needs_another(name: str, actor: str, fields: Avro) -> bool:
+    """Whether one operator alone may not do it."""
+    is_typed = name == "SettleTopUp" and actor.startswith("operator:")
+    if not is_typed and name not in ("GrantCredit", "AdjustBalance", "WriteOffArrears"):
+        return False
+    return abs(cast(int, fields["amount_micros"])) > APPROVAL_ABOVE_MICROS
+
+
+def _place(record: Record) -> tuple[str, ...]:
+    return record.topic, str(record.partition), str(record.offset)
+
+
+def _stem(event_id: str) -> tuple[str, ...]:
+    """Where the input stood that an event came from."""
+    topic, partition, offset, _ = event_id.rsplit(":", 3)
+    return topic.partition(".")[2], partition, offset
 
 
 def is_a_call(call: Avro) -> bool:
@@ -466,6 +508,12 @@ def _move(wallet: Wallet, tenant: Figures, name: str, fields: Avro) -> None:
         case "ArrearsCollected":
             wallet.take(fields)
             wallet.arrears_micros -= sum(one["amount_micros"] for one in fields["portions"])
+        case "ArrearsWrittenOff":
+            wallet.arrears_micros -= sum(one["amount_micros"] for one in fields["portions"])
+        case "OperationUndone":
+            wallet.take({"draws": fields["taken"], "credit_micros": 0})
+            wallet.take(fields | {"draws": fields["returned"]}, -1)
+            wallet.arrears_micros += sum(one["amount_micros"] for one in fields["portions"])
         case "InputHeldForReview" | "CorrectionWaits" if fields["ends_hold"]:
             wallet.release(fields["usage"][1]["hold_id"])
         case "CallCharged" | "CrawlCharged":

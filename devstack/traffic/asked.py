@@ -130,7 +130,8 @@ def _ask(
     value: Fields = {
         "command_id": command_id,
         "tenant_id": tenant.name,
-        "actor": "operator:demo",
+        # A payment is a fact that a service reports; what an operator types may wait for another.
+        "actor": "service:payments" if body == "SettleTopUp" else "operator:demo",
         "reason": "made-up traffic",
         "body": {body: fields},
     }

@@ -55,7 +55,8 @@ from ledger.events.money import (
     OperationUndone,
     TopUpSettled,
     Undoable,
-    concerns,
+    given_up_micros,
+    left_to_undo,
 )
 from ledger.events.partition import (
     BatchCommitted,
@@ -146,11 +147,12 @@ __all__ = [
     "WalletOpened",
     "WalletReopened",
     "WalletUnfrozen",
-    "concerns",
     "cut_draws",
     "drawn_from_payments_micros",
     "drawn_micros",
+    "given_up_micros",
     "is_outcome",
+    "left_to_undo",
     "lines_micros",
     "payment_lot",
     "portions_micros",

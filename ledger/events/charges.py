@@ -39,6 +39,7 @@ class Charge:
     __slots__ = ()
 
     event_id: str
+    originator_version: int
     recorded_at_ms: int
     is_simulated: bool
     lines: tuple[PricedLine, ...]

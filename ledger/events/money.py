@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
+
 from ledger.events.envelope import (
     ArrearsPortion,
     Draw,
@@ -92,8 +94,7 @@ class ArrearsWrittenOff(WalletEvent, frozen=True, gc=False):
         return portions_micros(self.portions)
 
     def mutate(self, wallet: WalletState) -> None:
-        for portion in self.portions:
-            wallet.settle(portion.charge_event_id, portion.amount_micros)
+        wallet.give_up(self.portions)
         wallet.note_undoable(self)
 
 
@@ -101,17 +102,27 @@ Undoable = BalanceAdjusted | CreditGranted | ArrearsWrittenOff
 """What an operator did to the money, and may be undone."""
 
 
-def concerns(event: Undoable, charge_event_id: str) -> bool:
-    """Whether it wrote off a part of that charge."""
-    return isinstance(event, ArrearsWrittenOff) and any(
-        portion.charge_event_id == charge_event_id for portion in event.portions
-    )
+def given_up_micros(event: Undoable, charge_event_id: str) -> int:
+    """What of that charge it wrote off."""
+    if not isinstance(event, ArrearsWrittenOff):
+        return 0
+    return portions_micros(tuple(p for p in event.portions if p.charge_event_id == charge_event_id))
+
+
+def left_to_undo(event: Undoable, charge_event_id: str) -> Undoable | None:
+    """What of it can be undone once that charge is gone, which cannot be owed again."""
+    if not given_up_micros(event, charge_event_id):
+        return event
+    assert isinstance(event, ArrearsWrittenOff)
+    left = tuple(p for p in event.portions if p.charge_event_id != charge_event_id)
+    return msgspec.structs.replace(event, portions=left) if left else None
 
 
 class ApprovalAsked(WalletEvent, frozen=True, gc=False):
     """What an operator asked is above the amount that one alone may move: another has to approve.
 
-    `command` names the kind of command; `amount_micros` is its amount, or the credit limit.
+    `command` names the kind of command and, after a space, the event that it undoes or the payment
+    that it settles; `amount_micros` is its amount, or the credit limit.
     """
 
     command: str
@@ -167,6 +178,6 @@ class OperationUndone(WalletEvent, frozen=True, gc=False):
     def mutate(self, wallet: WalletState) -> None:
         wallet.take(self.taken, 0)
         wallet.give_back(self.returned, self.credit_micros)
-        for portion in self.portions:
-            wallet.owe(portion.charge_event_id, portion.amount_micros)
+        if self.portions:
+            wallet.owe_again(self.portions)
         wallet.end_undoable(self.undone_event_id)

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from ledger import events as done
 from ledger.events import (
     ArrearsCollected,
+    ArrearsPortion,
     CallCharged,
     ChatCharged,
     ChatCounted,
@@ -17,7 +20,8 @@ from ledger.events import (
 from ledger.rates import CallPrice, Price, RateCard
 from ledger.refusals import Refusal
 from ledger.usage import CHAT_HOUR_MS, AnyUsage, CallUsage, ChatUsage, CrawlUsage, began_at
-from ledger.wallet.state import NOTHING_COUNTED, Cause, WalletState
+from ledger.wallet.reach import NOTHING_COUNTED, NOTHING_RESTORED, Restored, restored_by
+from ledger.wallet.state import Cause, WalletState
 
 CHAT_GRACE_MS: Final = 5 * 60_000
 
@@ -43,7 +47,13 @@ class Charging(WalletState):
         self._charge(usage, price, cause, is_simulated=is_simulated)
 
     def charge_call(
-        self, usage: CallUsage, price: CallPrice, cause: Cause, *, is_simulated: bool
+        self,
+        usage: CallUsage,
+        price: CallPrice,
+        cause: Cause,
+        *,
+        is_simulated: bool,
+        restored: Restored | None = None,
     ) -> None:
         """Charge a completed call at full price.
 
@@ -55,7 +65,12 @@ class Charging(WalletState):
         if not is_simulated:
             own_hold = self.holds[usage.hold_id] if usage.hold_id and ends_hold else None
             own_hold_micros = own_hold.amount_micros if own_hold else 0
-            draws, credit_micros = self.draw_within_reach(price.amount_micros, own_hold_micros)
+            if restored is None:
+                draws, credit_micros = self.draw_within_reach(price.amount_micros, own_hold_micros)
+            else:
+                reach_micros = own_hold_micros + self.reach_micros(restored=restored)
+                drawn = self.draw_again(price.amount_micros, reach_micros, restored)
+                draws, credit_micros = drawn
         # Most events are charges: their envelope is written out, which is faster than a tuple.
         index = cause.next_index
         cause.next_index = index + 1
@@ -83,13 +98,20 @@ class Charging(WalletState):
         )
 
     def charge_crawl(
-        self, usage: CrawlUsage, price: Price, cause: Cause, *, is_simulated: bool
+        self,
+        usage: CrawlUsage,
+        price: Price,
+        cause: Cause,
+        *,
+        is_simulated: bool,
+        restored: Restored = NOTHING_RESTORED,
     ) -> None:
         """Charge a run of the crawler at full price; what is not available is arrears."""
         draws: tuple[Draw, ...] = ()
         credit_micros = 0
         if not is_simulated:
-            draws, credit_micros = self.draw_within_reach(price.amount_micros, 0)
+            reach_micros = self.reach_micros(restored=restored)
+            draws, credit_micros = self.draw_again(price.amount_micros, reach_micros, restored)
         priced = (price.card_id, price.card_version, price.lines)
         charged = (usage, *priced, is_simulated, draws, credit_micros)
         self.record(done.CrawlCharged(*self.envelope(cause), *charged), cause)
@@ -104,7 +126,9 @@ class Charging(WalletState):
         hour = ChatHour(usage.project_id, began_ms, is_simulated, *priced_by, closes_at_ms)
         self._count(usage, hour, card, cause)
 
-    def charge_chat(self, hour: ChatHour, card: RateCard, cause: Cause) -> None:
+    def charge_chat(
+        self, hour: ChatHour, card: RateCard, cause: Cause, restored: Restored = NOTHING_RESTORED
+    ) -> None:
         """Charge the tokens that were counted for an hour."""
         chat = self.chats[hour]
         price = card.price_chat(chat.input_tokens, chat.output_tokens)
@@ -112,7 +136,8 @@ class Charging(WalletState):
         draws: tuple[Draw, ...] = ()
         credit_micros = 0
         if not hour.is_simulated:
-            draws, credit_micros = self.draw_within_reach(price.amount_micros, chat.held_micros)
+            reach_micros = chat.held_micros + self.reach_micros(chat, restored)
+            draws, credit_micros = self.draw_again(price.amount_micros, reach_micros, restored)
         charged = (hour, price.lines, draws, credit_micros)
         self.record(done.ChatCharged(*self.envelope(cause), *charged), cause)
 
@@ -130,8 +155,18 @@ class Charging(WalletState):
 
         `collected` are the events that collected arrears of that charge, in their order.
         """
-        self._reverse(charge, collected, cause)
-        self._charge(usage, price, cause, is_simulated=charge.is_simulated)
+        given_up = self._given_up(charge.event_id)
+        restored = self._reverse(charge, collected, cause)
+        if isinstance(usage, CrawlUsage):
+            self.charge_crawl(
+                usage, price, cause, is_simulated=charge.is_simulated, restored=restored
+            )
+        else:
+            assert isinstance(price, CallPrice)
+            self.charge_call(
+                usage, price, cause, is_simulated=charge.is_simulated, restored=restored
+            )
+        self._give_up_again(given_up, restored, cause)
 
     def withdraw_charge(
         self,
@@ -157,9 +192,10 @@ class Charging(WalletState):
 
         `charge` is the last one of the hour, if it was charged; `collected` as of a charge.
         """
-        hour = counted.hour
+        hour, restored = counted.hour, None
+        given_up = None if charge is None else self._given_up(charge.event_id)
         if charge is not None:
-            self._reverse(charge, collected, cause)
+            restored = self._reverse(charge, collected, cause)
         self._uncount(counted, card, cause)
         if usage.withdrawn:
             self.record(done.UsageWithdrawn(*self.envelope(cause), usage), cause)
@@ -167,8 +203,9 @@ class Charging(WalletState):
             self._count(usage, hour, card, cause)
         else:
             self.count_chat(usage, card, cause, is_simulated=hour.is_simulated)
-        if charge is not None:
-            self.charge_chat(hour, card, cause)
+        if restored is not None:
+            self.charge_chat(hour, card, cause, restored)
+            self._give_up_again(given_up, restored, cause)
 
     # ── Usage that is not charged ──
 
@@ -207,6 +244,33 @@ class Charging(WalletState):
 
     # ── Inner parts ──
 
+    def _given_up(self, charge_event_id: str) -> done.ArrearsWrittenOff | None:
+        """The last event that wrote off a part of a charge, if any stands."""
+        for event in reversed(self.undoable.values()):
+            if done.given_up_micros(event, charge_event_id):
+                assert isinstance(event, done.ArrearsWrittenOff)
+                return event
+        return None
+
+    def _give_up_again(
+        self, given_up: done.ArrearsWrittenOff | None, restored: Restored, cause: Cause
+    ) -> None:
+        """What was written off of a charge is written off of the one made instead, at most it all.
+
+        In the name of the operator who did it last: the answer to that command stands.
+        """
+        charge = cause.events[-1]
+        assert isinstance(charge, CallCharged | CrawlCharged | ChatCharged)
+        amount_micros = min(restored.given_up_micros, charge.arrears_micros)
+        if given_up is None or amount_micros == 0:
+            return
+        own = msgspec.structs.replace(cause)
+        own.input_id, own.input_hash = given_up.input_id, given_up.input_hash
+        own.actor = given_up.actor
+        written_off = ((ArrearsPortion(charge.event_id, amount_micros),), given_up.reason)
+        self.record(done.ArrearsWrittenOff(*self.envelope(own), *written_off), own)
+        cause.next_index = own.next_index
+
     def _charge(
         self, usage: CallUsage | CrawlUsage, price: Price, cause: Cause, *, is_simulated: bool
     ) -> None:
@@ -223,12 +287,14 @@ class Charging(WalletState):
         tokens = usage.input_tokens, usage.output_tokens
         counted = (usage, hour, self._more_to_hold_micros(hour, *tokens, card))
         self.record(done.ChatCounted(*self.envelope(cause), *counted), cause)
+        self.price_tokens(hour, card)
 
     def _uncount(self, counted: ChatCounted, card: RateCard, cause: Cause) -> None:
         hour, tokens = counted.hour, (counted.usage.input_tokens, counted.usage.output_tokens)
         held_micros = self._more_to_hold_micros(hour, -tokens[0], -tokens[1], card)
         uncounted = (hour, counted.event_id, *tokens, held_micros)
         self.record(done.ChatUncounted(*self.envelope(cause), *uncounted), cause)
+        self.price_tokens(hour, card)
 
     def _more_to_hold_micros(self, hour: ChatHour, into: int, out: int, card: RateCard) -> int:
         """By how much the hold for an hour grows with more tokens, or shrinks with fewer."""
@@ -237,15 +303,16 @@ class Charging(WalletState):
         chat = self.chats.get(hour, NOTHING_COUNTED)
         price = card.price_chat(chat.input_tokens + into, chat.output_tokens + out)
         assert price is not None, "tokens without a price are held for review"
-        return min(price.amount_micros - chat.held_micros, max(0, self.available_micros))
+        return min(price.amount_micros - chat.held_micros, self.reach_micros(chat))
 
     def _reverse(
         self,
         charge: CallCharged | CrawlCharged | ChatCharged,
         collected: Sequence[ArrearsCollected],
         cause: Cause,
-    ) -> None:
+    ) -> Restored:
         """Give back in the opposite order of drawing; what is still owed of it is cleared first."""
+        before = self.reach
         draws, credit_micros = charge.draws, charge.credit_micros
         for event in collected:
             later_draws, later_credit_micros = event.paid_for(charge.event_id)
@@ -262,4 +329,6 @@ class Charging(WalletState):
             credit_micros,
             self.arrears.get(charge.event_id, 0),
         )
-        self.record(done.ChargeReversed(*self.envelope(cause), *reversed_), cause)
+        event = done.ChargeReversed(*self.envelope(cause), *reversed_)
+        self.record(event, cause)
+        return restored_by(event, before, self.reach)

@@ -49,7 +49,7 @@ class Holding(Projects):
         # From here on the hold must succeed.
         return self._allow_hold(command, amount_micros, HoldMeans.SET_ASIDE, cause)
 
-    def ask_to_spend(self, command: ask.AskToSpend, cause: Cause) -> None:
+    def ask_to_spend(self, command: ask.AskToSpend, cards: CardBook, cause: Cause) -> None:
         """Whether a chat or a crawl may begin, which have no most they could cost."""
         self.meet_project(command.project_id, cause)
         project_id, now_ms = command.project_id, cause.recorded_at_ms
@@ -58,6 +58,9 @@ class Holding(Projects):
             return self._refuse_spend(command, Refusal.closed, cause)
         if is_live and self.is_frozen:
             return self._refuse_spend(command, Refusal.frozen, cause)
+        card = self.card_in_force(now_ms, cards)
+        if is_live and (card is None or not card.prices(command.activity)):
+            return self._refuse_spend(command, Refusal.no_price, cause)
         if is_live and self.arrears_micros > 0:
             return self._refuse_spend(command, Refusal.arrears, cause)
         if is_live and self._left_of_budget_micros(project_id, now_ms, 1) < 1:
@@ -100,9 +103,7 @@ class Holding(Projects):
             budget = self.budgets.get(scope)
             if budget is not None and budget.is_refusing:
                 charged_micros = self.charged_in_month_micros(scope, now_ms)
-                held_micros = (
-                    self.held_micros if scope is None else self.held_by_project.get(scope, 0)
-                )
+                held_micros = self.counts_as_held_micros(scope)
                 left_micros = min(left_micros, budget.limit_micros - charged_micros - held_micros)
         return left_micros
 

@@ -14,11 +14,13 @@ class Noticing(WalletState):
     """What a tenant wants to be told, and what may not be passed."""
 
     def set_budget(self, command: ask.SetBudget, cause: Cause) -> None:
-        """Limit a month's charges, or lift the limit; its lines are told of anew."""
+        """Limit a month's charges, or lift the limit; another limit's lines are told of anew."""
         if not self.is_open:
             return self.record_refusal(command, Refusal.unknown, cause)
         if command.project_id is not None and command.project_id not in self.projects:
             return self.record_refusal(command, Refusal.unknown, cause)
+        if self.is_closed:
+            return self.record_refusal(command, Refusal.closed, cause)
         budget = self.budgets.get(command.project_id)
         wanted = (command.limit_micros, command.is_refusing)
         if wanted[:1] == (None,) if budget is None else wanted == budget[:2]:
@@ -31,6 +33,8 @@ class Noticing(WalletState):
         """Tell when the balance less arrears falls under a line; None: no more."""
         if not self.is_open:
             return self.record_refusal(command, Refusal.unknown, cause)
+        if self.is_closed:
+            return self.record_refusal(command, Refusal.closed, cause)
         if command.line_micros == self.low_line_micros:
             return self.record_refusal(command, Refusal.no_change, cause)
         # From here on it must succeed.

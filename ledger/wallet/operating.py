@@ -17,19 +17,18 @@ class Operating(Projects):
     """Movements that are not usage (PRODUCT decisions 15, 18 and 20)."""
 
     def contradicts(self, command: ask.Command) -> bool:
-        """Whether what the command names is there already: a payment's lot, a hold not ended yet.
+        """Whether what the command names stands already, under another command or a forgotten one.
 
         A hold is remembered as long as it is open, be its command forgotten.
         """
-        if isinstance(command, ask.PlaceHold):
-            return command.command_id in self.holds
-        return (
-            isinstance(command, ask.SettleTopUp)
-            and done.payment_lot(command.payment_id) in self.lots
-        )
+        if isinstance(command, ask.SettleTopUp):
+            return done.payment_lot(command.payment_id) in self.lots
+        return isinstance(command, ask.PlaceHold) and command.command_id in self.holds
 
     def settle_top_up(self, command: ask.SettleTopUp, cause: Cause) -> None:
         """Credit a payment once, from $20.00; it was made, whether the wallet is closed or not."""
+        if self.contradicts(command):
+            return self.record_refusal(command, Refusal.conflict, cause)
         if not self.is_open:
             return self.record_refusal(command, Refusal.unknown, cause)
         if command.amount_micros < TOP_UP_MICROS_MIN:
@@ -54,6 +53,8 @@ class Operating(Projects):
         """Correct the balance; a negative adjustment takes at most what is available."""
         if not self.is_open:
             return self.record_refusal(command, Refusal.unknown, cause)
+        if self.is_closed:
+            return self.record_refusal(command, Refusal.closed, cause)
         if -command.amount_micros > max(0, self.available_micros):
             return self.record_refusal(command, self.not_enough, cause)
         if command.amount_micros > 0 and len(self.unspent) >= UNSPENT_LOTS_MAX:
@@ -77,6 +78,8 @@ class Operating(Projects):
         event = self.undoable.get(command.event_id)
         if event is None:
             return self.record_refusal(command, Refusal.unknown, cause)
+        if self.is_closed:
+            return self.record_refusal(command, Refusal.closed, cause)
         added_micros = 0 if isinstance(event, done.ArrearsWrittenOff) else event.amount_micros
         if added_micros > 0 and self.unspent.get(event.event_id, 0) < added_micros:
             return self.record_refusal(command, Refusal.spent, cause)
@@ -104,6 +107,12 @@ class Operating(Projects):
                 return command.amount_micros
             case ask.SetTerms() if command.credit_limit_micros > self.credit_limit_micros:
                 return command.credit_limit_micros
+            case ask.SettleTopUp() if command.actor.startswith(ask.OPERATOR_PREFIX):
+                return command.amount_micros
+            case ask.Undo() if command.event_id in self.undoable:
+                return abs(self.undoable[command.event_id].amount_micros)
+            case ask.CloseWallet() if self._why_not_to_close() is None:
+                return self.funds_micros
             case _:
                 return 0
 
@@ -111,11 +120,13 @@ class Operating(Projects):
         """Keep what one operator alone may not do until another approves."""
         if not self.is_open:
             return self.record_refusal(command, Refusal.unknown, cause)
+        if self.is_closed and not isinstance(command, ask.WriteOffArrears | ask.SettleTopUp):
+            return self.record_refusal(command, Refusal.closed, cause)
         # From here on it must succeed.
         amount_micros = self.amount_to_approve_micros(command)
         if isinstance(command, ask.AdjustBalance):
             amount_micros = command.amount_micros
-        asked = (type(command).__name__, amount_micros, command.reason)
+        asked = (_in_words(command), amount_micros, command.reason)
         return self.record(done.ApprovalAsked(*self.envelope(cause), *asked), cause)
 
     def approve(self, command: ask.Approve, cause: Cause) -> None:
@@ -125,7 +136,7 @@ class Operating(Projects):
             return self.record_refusal(command, Refusal.unknown, cause)
         if asked.actor == command.actor:
             return self.record_refusal(command, Refusal.same_operator, cause)
-        self.operate(_approved(asked), cause)
+        self.operate(_approved(asked), cause, command.approval_id)
         if isinstance(cause.events[-1], done.InputRefused):
             return None
         # From here on it must succeed.
@@ -140,8 +151,8 @@ class Operating(Projects):
         declined = (command.approval_id, command.reason)
         return self.record(done.ApprovalDeclined(*self.envelope(cause), *declined), cause)
 
-    def operate(self, command: ask.Command, cause: Cause) -> None:
-        """Do what operators ask and may have to approve."""
+    def operate(self, command: ask.Command, cause: Cause, approval_id: str = "") -> None:
+        """Do what operators ask and may have to approve, under that approval if one was given."""
         match command:
             case ask.AdjustBalance():
                 self.adjust_balance(command, cause)
@@ -151,6 +162,12 @@ class Operating(Projects):
                 self.write_off(command, cause)
             case ask.SetTerms():
                 self.set_terms(command, cause)
+            case ask.SettleTopUp():
+                self.settle_top_up(command, cause)
+            case ask.Undo():
+                self.undo(command, cause)
+            case ask.CloseWallet():
+                self.close(command, cause, approval_id)
             case _:
                 raise AssertionError(f"{type(command).__name__} is nobody's to approve")
 
@@ -161,26 +178,19 @@ class Operating(Projects):
         is_to_freeze = isinstance(command, ask.FreezeWallet)
         if not self.is_open:
             return self.record_refusal(command, Refusal.unknown, cause)
+        if self.is_closed:
+            return self.record_refusal(command, Refusal.closed, cause)
         if self.is_frozen == is_to_freeze:
             return self.record_refusal(command, Refusal.no_change, cause)
         # From here on it must succeed.
         happened = done.WalletFrozen if is_to_freeze else done.WalletUnfrozen
         return self.record(happened(*self.envelope(cause), command.reason), cause)
 
-    def close(self, command: ask.CloseWallet, cause: Cause) -> None:
+    def close(self, command: ask.CloseWallet, cause: Cause, approval_id: str = "") -> None:
         """End a wallet that nothing hangs on; grants and less than a cent are adjusted away."""
-        if not self.is_open:
-            return self.record_refusal(command, Refusal.unknown, cause)
-        if self.is_closed:
-            return self.record_refusal(command, Refusal.no_change, cause)
-        if self.holds or self.chats or self.waiting or self.reviews or self.approvals:
-            return self.record_refusal(command, Refusal.in_flight, cause)
-        if self.arrears_micros > 0:
-            return self.record_refusal(command, Refusal.arrears, cause)
-        if self.credit_used_micros != 0:
-            return self.record_refusal(command, Refusal.credit_in_use, cause)
-        if self._paid_and_unspent_micros >= MICROS_PER_CENT:
-            return self.record_refusal(command, Refusal.refundable, cause)
+        refusal = self._why_not_to_close(approval_id)
+        if refusal is not None:
+            return self.record_refusal(command, refusal, cause)
         # From here on it must succeed.
         self.record(done.WalletClosed(*self.envelope(cause), command.reason), cause)
         if self.funds_micros:
@@ -198,6 +208,23 @@ class Operating(Projects):
 
     # ── Inner parts ──
 
+    def _why_not_to_close(self, approval_id: str = "") -> Refusal | None:
+        """What hangs on the wallet, but for the approval that closes it."""
+        if not self.is_open:
+            return Refusal.unknown
+        if self.is_closed:
+            return Refusal.no_change
+        asked = self.approvals.keys() - {approval_id}
+        if self.holds or self.chats or self.waiting or self.reviews or asked:
+            return Refusal.in_flight
+        if self.arrears_micros > 0:
+            return Refusal.arrears
+        if self.credit_used_micros != 0:
+            return Refusal.credit_in_use
+        if self._paid_and_unspent_micros >= MICROS_PER_CENT:
+            return Refusal.refundable
+        return None
+
     @property
     def _paid_and_unspent_micros(self) -> int:
         return sum(
@@ -211,6 +238,18 @@ class Operating(Projects):
         self.record(done.BalanceAdjusted(*self.envelope(cause), *adjusted), cause)
 
 
+def _in_words(command: ask.Command) -> str:
+    """The kind of command, and what it is about if it names something."""
+    kind = type(command).__name__
+    match command:
+        case ask.Undo():
+            return f"{kind} {command.event_id}"
+        case ask.SettleTopUp():
+            return f"{kind} {command.payment_id}"
+        case _:
+            return kind
+
+
 def _approved(asked: done.ApprovalAsked) -> ask.Command:
     """The command that an operator asked, as it came."""
     by = {
@@ -220,12 +259,19 @@ def _approved(asked: done.ApprovalAsked) -> ask.Command:
         "reason": asked.reason,
     }
     amount_micros = asked.amount_micros
-    match asked.command:
+    kind, _, about = asked.command.partition(" ")
+    match kind:
         case "AdjustBalance":
             return ask.AdjustBalance(**by, amount_micros=amount_micros)
         case "GrantCredit":
             return ask.GrantCredit(**by, amount_micros=amount_micros)
         case "WriteOffArrears":
             return ask.WriteOffArrears(**by, amount_micros=amount_micros)
+        case "SettleTopUp":
+            return ask.SettleTopUp(**by, payment_id=about, amount_micros=amount_micros)
+        case "Undo":
+            return ask.Undo(**by, event_id=about)
+        case "CloseWallet":
+            return ask.CloseWallet(**by)
         case _:
             return ask.SetTerms(**by, is_postpay=True, credit_limit_micros=amount_micros)

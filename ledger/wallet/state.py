@@ -18,6 +18,13 @@ from ledger.events import ArrearsPortion, ChatHour, Draw, Event, LotKind, Projec
 from ledger.rates import DEFAULT_CARD_ID, CardBook, RateCard
 from ledger.refusals import Refusal
 from ledger.usage import AnyUsage, CallUsage
+from ledger.wallet.reach import (
+    NOTHING_COUNTED,
+    NOTHING_RESTORED,
+    OpenChat,
+    Reach,
+    Restored,
+)
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 PORTIONS_PER_EVENT_MAX: Final = 1_000
@@ -57,18 +64,9 @@ class Hold(NamedTuple):
     expires_at_ms: int
 
 
-class OpenChat(NamedTuple):
-    """The tokens of an hour that is not charged yet, and what is held for it."""
-
-    input_tokens: int
-    output_tokens: int
-    held_micros: int
-
-
 exhaust: Final = deque[object](maxlen=0).extend
 """Runs an iterator to its end, and keeps nothing."""
 
-NOTHING_COUNTED: Final = OpenChat(0, 0, 0)
 NOTHING_WRITTEN: Final[frozenset[str]] = frozenset()
 
 
@@ -131,6 +129,7 @@ class WalletState(BaseAggregate[str]):
         wallet.is_low = False
         wallet.funds_micros = 0
         wallet.held_micros = 0
+        wallet.unheld_micros = 0
         wallet.arrears_micros = 0
         wallet.credit_used_micros = 0
         wallet.credit_limit_micros = 0
@@ -145,8 +144,11 @@ class WalletState(BaseAggregate[str]):
         wallet.held_by_project = {}
         wallet.chats = {}
         wallet.arrears = {}
+        wallet.owed_since = {}
+        wallet.given_up_since = {}
         wallet.charged = {}
         wallet.budgets = {}
+        wallet.lifted = {}
         wallet.reviews = {}
         wallet.waiting = {}
         wallet.approvals = {}
@@ -161,6 +163,9 @@ class WalletState(BaseAggregate[str]):
     is_low: bool
     funds_micros: int
     held_micros: int
+    """What events set aside, for calls and for chats."""
+    unheld_micros: int
+    """What open hours of chats cost beyond that: held too, as far as there is something."""
     arrears_micros: int
     credit_used_micros: int
     credit_limit_micros: int
@@ -176,9 +181,16 @@ class WalletState(BaseAggregate[str]):
     held_by_project: dict[str, int]
     chats: dict[ChatHour, OpenChat]
     arrears: dict[str, int]
+    """What is owed of each charge, the oldest first."""
+    owed_since: dict[str, int]
+    """The place of each of these charges in the wallet's sequence."""
+    given_up_since: dict[str, int]
+    """The same of charges of which a part was written off."""
     charged: dict[str, int]
     """Live charges less reversals by project, of the UTC month that ends at `month_ends_ms`."""
     budgets: dict[str | None, Budget]
+    lifted: dict[str | None, Budget]
+    """The last budget of those that were lifted."""
     reviews: dict[str, done.InputHeldForReview]
     waiting: dict[UsageName, done.CorrectionWaits]
     """Corrections, by the usage they correct."""
@@ -202,6 +214,7 @@ class WalletState(BaseAggregate[str]):
         wallet.held_by_project = self.held_by_project.copy()
         wallet.chats = self.chats.copy()
         wallet.arrears = self.arrears.copy()
+        wallet.owed_since = self.owed_since.copy()
         wallet.charged = self.charged.copy()
         wallet._written = NOTHING_WRITTEN  # noqa: SLF001
         return wallet
@@ -211,9 +224,43 @@ class WalletState(BaseAggregate[str]):
     @property
     def available_micros(self) -> int:
         """What can be spent or held: negative only where a credit limit fell below its use."""
+        beside_micros = self.beside_holds_micros
+        if self.unheld_micros and beside_micros > 0:
+            return max(0, beside_micros - self.unheld_micros)
+        return beside_micros
+
+    @property
+    def beside_holds_micros(self) -> int:
+        """What events set nothing aside of: available, and what chats count as held."""
         credit_micros = self.credit_limit_micros - self.credit_used_micros
         own_micros = self.funds_micros - self.held_micros
         return own_micros + credit_micros if credit_micros > 0 else own_micros
+
+    def counts_as_held_micros(self, project_id: str | None = None) -> int:
+        """All that is held, of a project or (None) of all; tokens as far as they are covered."""
+        if project_id is None:
+            held_micros, unheld_micros = self.held_micros, self.unheld_micros
+        else:
+            held_micros = self.held_by_project.get(project_id, 0)
+            of_project = (hour for hour in self.chats if hour.project_id == project_id)
+            unheld_micros = sum(self.chats[hour].unheld_micros for hour in of_project)
+        return held_micros + min(unheld_micros, max(0, self.beside_holds_micros))
+
+    @property
+    def reach(self) -> Reach:
+        """What there is."""
+        return Reach(max(0, self.beside_holds_micros), max(0, self.available_micros))
+
+    def reach_micros(
+        self, own: OpenChat = NOTHING_COUNTED, restored: Restored = NOTHING_RESTORED
+    ) -> int:
+        """What usage may take beside its own hold: what is available and counts as held for it.
+
+        `own` is the hour of chats that it closes, `restored` what a reversal left to it.
+        """
+        beside_micros, available_micros = self.reach
+        more_micros = own.unheld_micros + restored.under_tokens_micros
+        return min(beside_micros, available_micros + more_micros) + restored.beyond_limit_micros
 
     @property
     def balance_micros(self) -> int:
@@ -263,8 +310,11 @@ class WalletState(BaseAggregate[str]):
         place = (int(kind is LotKind.PAYMENT), len(self.lots))
         lots = self.lots = self._own("lots", self.lots)
         lots[lot_id] = Lot(kind, amount_micros, place)
+        last = next(reversed(self.unspent), None)
         self.unspent[lot_id] = amount_micros
-        self._sort_unspent()
+        # A payment is spent last: of those there may be many.
+        if last is not None and self.lots[last].place > place:
+            self._sort_unspent()
         self.funds_micros += amount_micros
 
     def take(self, draws: tuple[Draw, ...], credit_micros: int) -> int:
@@ -284,10 +334,11 @@ class WalletState(BaseAggregate[str]):
 
     def give_back(self, draws: tuple[Draw, ...], credit_micros: int) -> None:
         """Put back what was drawn: into the lots it came from, and off the credit used."""
+        was_spent = any(draw.lot_id not in self.unspent for draw in draws)
         for draw in draws:
             self.unspent[draw.lot_id] = self.unspent.get(draw.lot_id, 0) + draw.amount_micros
             self.funds_micros += draw.amount_micros
-        if draws:
+        if was_spent:
             self._sort_unspent()
         self.credit_used_micros -= credit_micros
 
@@ -298,7 +349,7 @@ class WalletState(BaseAggregate[str]):
         # `amount_micros`, spelt out: nearly every event comes here.
         amount_micros = lines[0].amount_micros if len(lines) == 1 else done.lines_micros(lines)
         if amount_micros > paid_micros:
-            self.owe(charge.event_id, amount_micros - paid_micros)
+            self.owe(charge.event_id, amount_micros - paid_micros, since=charge.originator_version)
         if charge.recorded_at_ms >= self.month_ends_ms:
             self._begin_month(charge.recorded_at_ms)
         charged = self.charged
@@ -319,8 +370,12 @@ class WalletState(BaseAggregate[str]):
         if reversed_.amount_micros < reversed_.price_micros:
             # A part was written off: that cannot be owed again.
             charge = reversed_.charge_event_id
+            self.given_up_since = self._own("given_up_since", self.given_up_since)
+            self.given_up_since.pop(charge, None)
             self.undoable = {
-                name: one for name, one in self.undoable.items() if not done.concerns(one, charge)
+                name: left
+                for name, one in self.undoable.items()
+                if (left := done.left_to_undo(one, charge)) is not None
             }
 
     def begin_hold(
@@ -338,14 +393,24 @@ class WalletState(BaseAggregate[str]):
     def add_tokens(self, hour: ChatHour, into: int, out: int, held_micros: int) -> None:
         """Add tokens to an hour, and to what is held for it; both may be negative."""
         chat = self.chats.get(hour, NOTHING_COUNTED)
-        self.chats[hour] = OpenChat(
-            chat.input_tokens + into, chat.output_tokens + out, chat.held_micros + held_micros
-        )
+        tokens = chat.input_tokens + into, chat.output_tokens + out
+        self._keep_chat(hour, OpenChat(*tokens, chat.held_micros + held_micros, chat.price_micros))
         self._hold(hour.project_id, held_micros)
+
+    def price_tokens(self, hour: ChatHour, card: RateCard | None) -> None:
+        """Note what an hour's tokens come to, which no event tells before they are charged."""
+        assert card is not None, "a card that priced something is never forgotten"
+        if not hour.is_simulated:
+            chat = self.chats[hour]
+            price = card.price_chat(chat.input_tokens, chat.output_tokens)
+            assert price is not None, "tokens without a price are held for review"
+            self._keep_chat(hour, chat._replace(price_micros=price.amount_micros))
 
     def close_chat(self, hour: ChatHour) -> None:
         """Release what is held for an hour as it is charged."""
-        self._hold(hour.project_id, -self.chats.pop(hour).held_micros)
+        chat = self.chats.pop(hour)
+        self.unheld_micros -= chat.unheld_micros
+        self._hold(hour.project_id, -chat.held_micros)
 
     def note_usage(self, usage: AnyUsage, *, ends_hold: bool) -> None:
         """The project has usage now; the hold it names, if open, is over; it waits no more."""
@@ -393,10 +458,27 @@ class WalletState(BaseAggregate[str]):
         self.projects = self._own("projects", self.projects)
         self.projects[project_id] = switches
 
-    def owe(self, charge_event_id: str, amount_micros: int) -> None:
-        """Add to what is owed, last in the queue."""
+    def owe(self, charge_event_id: str, amount_micros: int, *, since: int) -> None:
+        """Add to what is owed, last in the queue if nothing of that charge was."""
         self.arrears[charge_event_id] = self.arrears.get(charge_event_id, 0) + amount_micros
+        self.owed_since[charge_event_id] = since
         self.arrears_micros += amount_micros
+
+    def give_up(self, portions: tuple[ArrearsPortion, ...]) -> None:
+        """Take off what is owed what is written off, and keep its place in the queue."""
+        self.given_up_since = self._own("given_up_since", self.given_up_since)
+        for portion in portions:
+            charge = portion.charge_event_id
+            self.given_up_since[charge] = self.owed_since[charge]
+            self.settle(charge, portion.amount_micros)
+
+    def owe_again(self, portions: tuple[ArrearsPortion, ...]) -> None:
+        """Owe what was written off, at the place in the queue that it had."""
+        for portion in portions:
+            charge = portion.charge_event_id
+            self.owe(charge, portion.amount_micros, since=self.given_up_since[charge])
+        by_age = sorted(self.arrears.items(), key=lambda owed: self.owed_since[owed[0]])
+        self.arrears = dict(by_age)
 
     def settle(self, charge_event_id: str, amount_micros: int) -> None:
         """Take a collected portion off what is owed."""
@@ -404,7 +486,7 @@ class WalletState(BaseAggregate[str]):
         if left_micros:
             self.arrears[charge_event_id] = left_micros
         else:
-            del self.arrears[charge_event_id]
+            del self.arrears[charge_event_id], self.owed_since[charge_event_id]
         self.arrears_micros -= amount_micros
 
     def note_undoable(self, event: done.Undoable) -> None:
@@ -418,10 +500,17 @@ class WalletState(BaseAggregate[str]):
         self.undoable.pop(event_id, None)
 
     def keep_budget(self, event: done.BudgetSet) -> None:
-        """A new limit is told of anew."""
-        others = {name: one for name, one in self.budgets.items() if name != event.project_id}
-        if event.limit_micros is not None:
-            others[event.project_id] = Budget(event.limit_micros, event.is_refusing, 0, 0)
+        """Another limit is told of anew; the same one, lifted in between or not, once a month."""
+        scope, limit_micros = event.project_id, event.limit_micros
+        others = {name: one for name, one in self.budgets.items() if name != scope}
+        before = self.budgets.get(scope) or self.lifted.get(scope)
+        if limit_micros is None:
+            assert before is not None, "what is not there cannot be lifted"
+            self.lifted = {**self.lifted, scope: before}
+        else:
+            is_same = before is not None and before.limit_micros == limit_micros
+            told = (before.told_percent, before.told_month) if before and is_same else (0, 0)
+            others[scope] = Budget(limit_micros, event.is_refusing, *told)
         self.budgets = others
 
     def note_line(self, event: done.BudgetLinePassed) -> None:
@@ -432,11 +521,14 @@ class WalletState(BaseAggregate[str]):
         )
         self.budgets = {**self.budgets, event.project_id: told}
 
-    def apply(self, event: WalletEvent) -> None:
-        """Move the wallet on by one event of its sequence."""
+    def apply(self, event: WalletEvent, cards: CardBook) -> None:
+        """Move the wallet on by one event of its sequence; the cards price its open chats."""
         assert event.originator_version == self._version + 1, "a wallet's sequence has no gap"
         event.mutate(self)
         self._version = event.originator_version
+        if self.chats and isinstance(event, done.ChatCounted | done.ChatUncounted):
+            hour = event.hour
+            self.price_tokens(hour, cards.version(hour.card_id, hour.card_version))
 
     # ── What deciding is made of ──
 
@@ -490,10 +582,24 @@ class WalletState(BaseAggregate[str]):
     ) -> tuple[tuple[Draw, ...], int]:
         """Choose what pays for usage: its own hold and what is available, never another hold."""
         # Nearly always the lots hold enough beside the holds; only else the reach matters.
-        if amount_micros > self.funds_micros - self.held_micros:
+        if amount_micros > self.funds_micros - self.held_micros - self.unheld_micros:
             reach_micros = max(0, self.available_micros) + own_hold_micros
             amount_micros = min(amount_micros, reach_micros)
         return self.draw(amount_micros)
+
+    def draw_again(
+        self, amount_micros: int, reach_micros: int, restored: Restored
+    ) -> tuple[tuple[Draw, ...], int]:
+        """Choose what pays for usage that was corrected: what paid for it before comes first.
+
+        Nothing pays what was written off of it. What credit paid, credit pays again, whatever
+        became of its limit: no top-up pays an invoice (PRODUCT decisions 15 and 16).
+        """
+        paid_micros = min(max(0, amount_micros - restored.given_up_micros), reach_micros)
+        of_lots_micros = min(paid_micros, restored.lots_micros)
+        again_micros = min(paid_micros - of_lots_micros, restored.credit_micros)
+        draws, credit_micros = self.draw(paid_micros - again_micros)
+        return draws, again_micros + credit_micros
 
     def oldest_arrears(self, reach_micros: int) -> tuple[ArrearsPortion, ...]:
         """What an amount settles of what is owed, oldest first, as much as one event holds."""
@@ -514,6 +620,11 @@ class WalletState(BaseAggregate[str]):
             return kept
         self._written |= {name}
         return kept.copy()
+
+    def _keep_chat(self, hour: ChatHour, chat: OpenChat) -> None:
+        before = self.chats.get(hour, NOTHING_COUNTED)
+        self.unheld_micros += chat.unheld_micros - before.unheld_micros
+        self.chats[hour] = chat
 
     def _hold(self, project_id: str, amount_micros: int) -> None:
         self.held_micros += amount_micros

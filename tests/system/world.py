@@ -263,8 +263,9 @@ class World:
         }
 
     def are_decided(self, ends: dict[Place, int]) -> bool:
-        decided = self._committed(ends)
-        return all(decided.get(place, 0) >= end for place, end in ends.items())
+        """Whether that far all is decided, and maybe further: a ticker goes on."""
+        committed = self._committed(ends)
+        return all(committed.get(place, 0) >= end for place, end in ends.items())
 
     def decided(self, partition: int) -> int:
         """How many offsets of a partition's inputs are decided; 0 if none, or if unknown now."""
@@ -327,7 +328,8 @@ class World:
         assert report.findings == ()
         # Our senders use no transactions: every offset of the inputs is accounted for.
         assert sum(figures.gaps for figures in report.partitions.values()) == 0
-        assert oracle.differing(log.tenants, wanted) == {}
+        differing = oracle.differing(log.tenants, wanted)
+        assert differing == {}, list(differing.items())[:3]
         self._check_tables(log)
         return log
 

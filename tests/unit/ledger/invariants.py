@@ -1,6 +1,7 @@
 """What must hold of a wallet after every step, whatever was asked of it (RELIABILITY)."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
 from ledger.events import (
     ArrearsWrittenOff,
@@ -17,6 +18,7 @@ from ledger.events import (
     WalletEvent,
     portions_micros,
 )
+from ledger.rates import CardBook
 from ledger.wallet import Wallet
 
 
@@ -33,7 +35,28 @@ def check_figures(wallet: Wallet) -> None:
     assert wallet.held_micros == sum(wallet.held_by_project.values())
     assert all(min(chat) >= 0 for chat in wallet.chats.values())
     assert wallet.arrears_micros == sum(wallet.arrears.values())
+    ages = [wallet.owed_since[charge] for charge in wallet.arrears]
+    assert ages == sorted(wallet.owed_since.values())
     assert all(micros > 0 for micros in (*wallet.unspent.values(), *wallet.arrears.values()))
+
+
+def check_chats_count_as_held(wallet: Wallet, cards: CardBook) -> None:
+    """Decision 2's sum, with the tokens of live hours held as far as it reaches: priced plainly."""
+    beside_micros = wallet.funds_micros - wallet.held_micros
+    beside_micros += max(0, wallet.credit_limit_micros - wallet.credit_used_micros)
+    unheld_micros = 0
+    for hour, chat in wallet.chats.items():
+        card = cards.version(hour.card_id, hour.card_version)
+        assert card is not None
+        per_million = {line.line: line.price_micros for line in card.lines}
+        exact = chat.input_tokens * per_million["chat.input_tokens"]
+        exact += chat.output_tokens * per_million["chat.output_tokens"]
+        price_micros = 0 if hour.is_simulated else round(Fraction(exact, 1_000_000))
+        assert chat.held_micros <= price_micros
+        unheld_micros += price_micros - chat.held_micros
+    reached_micros = min(unheld_micros, max(0, beside_micros))
+    assert wallet.counts_as_held_micros() == wallet.held_micros + reached_micros
+    assert wallet.available_micros == beside_micros - reached_micros
 
 
 def check_spend_is_covered(wallet: Wallet, available_before_micros: int) -> None:

@@ -293,7 +293,8 @@ class Oracle:
         tenant_id = command.tenant_id
         if not isinstance(command, ask.SettleTopUp) and self._is_ahead(item):
             return
-        if item.not_after_ms is not None and self.now_ms > item.not_after_ms:
+        is_late = item.not_after_ms is not None and self.now_ms > item.not_after_ms
+        if is_late and not isinstance(command, ask.SettleTopUp):
             return
         is_accepted = (tenant_id, command.command_id) in self.accepted
         match command:
@@ -311,7 +312,8 @@ class Oracle:
             case ask.Approve() if is_accepted:
                 self.came_in[tenant_id] += self._moved_by(command.approval_id)
             case ask.Undo() if is_accepted:
-                self.came_in[tenant_id] -= self._moved_by(command.event_id)
+                moved = self._moved_by(command.event_id)
+                self.came_in[tenant_id] -= moved if abs(moved) <= self.approval_micros else 0
             case ask.AcceptReview() if is_accepted:
                 self._accept(command)
             case ask.RejectReview() if is_accepted:
@@ -327,10 +329,14 @@ class Oracle:
         command = self._by_stem[event_id.rpartition(":")[0]]
         if isinstance(command, ask.Approve):
             return self._moved_by(command.approval_id)
-        if isinstance(command, ask.GrantCredit | ask.AdjustBalance):
+        if isinstance(command, ask.Undo):
+            return -self._moved_by(command.event_id)
+        if isinstance(command, ask.SettleTopUp):
+            self._paid.add((command.tenant_id, command.payment_id))
+        if isinstance(command, ask.GrantCredit | ask.AdjustBalance | ask.SettleTopUp):
             return command.amount_micros
-        # Terms move nothing; a write-off is told apart.
-        assert isinstance(command, ask.WriteOffArrears | ask.SetTerms)
+        # Terms move nothing; what is written off or swept away is told apart.
+        assert isinstance(command, ask.WriteOffArrears | ask.SetTerms | ask.CloseWallet)
         return 0
 
     def _in_review(self, review_id: str) -> Known:
@@ -403,6 +409,9 @@ class Oracle:
 
     def _pay(self, command: ask.SettleTopUp) -> None:
         payment = (command.tenant_id, command.payment_id)
+        is_typed = command.actor.startswith("operator:")
+        if is_typed and command.amount_micros > self.approval_micros:
+            return
         is_known = command.tenant_id in self._tenants
         if is_known and payment not in self._paid and command.amount_micros >= 20_000_000:
             self._paid.add(payment)

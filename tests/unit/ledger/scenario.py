@@ -19,10 +19,9 @@ import msgspec
 from ledger import commands as ask
 from ledger import events as done
 from ledger.batch import Decision, Input, Rules
-from ledger.commands import Reply
 from ledger.decide import decide
 from ledger.events import Event, WalletEvent
-from ledger.money import MICROS_PER_USD, format_usd, parse_usd
+from ledger.money import MICROS_PER_USD, parse_usd
 from ledger.partition import DAY_MS, PartitionState
 from ledger.rates import DEFAULT_CARD
 from ledger.usage import (
@@ -37,6 +36,7 @@ from ledger.usage import (
 )
 from ledger.wallet import Wallet
 from tests.unit.ledger import invariants
+from tests.unit.ledger.told import answer_of, dollars, outcome_of
 
 NOON_MS: Final = 1_768_478_400_000
 """2026-01-15 12:00 UTC, when every scenario begins."""
@@ -116,7 +116,7 @@ class Scenario:
     def _shown(self, phrase: str) -> str:
         subject = phrase.split(maxsplit=1)[0]
         if subject in _FIGURES:
-            return f"{subject} {_dollars(_FIGURES[subject](self.wallet))}"
+            return f"{subject} {dollars(_FIGURES[subject](self.wallet))}"
         if subject in _LISTS:
             return f"{subject} {' + '.join(_LISTS[subject](self)) or 'nothing'}"
         return self.outcome
@@ -128,11 +128,13 @@ class Scenario:
             return "set aside"
         again = "again " if self.decision.repeats else ""
         if self.decision.replies:
-            return again + _answer(self.decision.replies[0][1])
+            return again + answer_of(self.decision.replies[0][1])
         events = [e for e in self.decision.events if isinstance(e, WalletEvent)]
-        answers = [event for event in events if event.answers]
+        # Written off with a correction: an operator's doing, answered before.
+        own = (event for event in events if not isinstance(event, done.ArrearsWrittenOff))
+        answers = [event for event in own if event.answers]
         if answers:
-            return _outcome(answers[-1])
+            return outcome_of(answers[-1])
         expired = [e.hold_id for e in events if isinstance(e, done.HoldExpired)]
         return f"expired {' '.join(expired)}" if expired else again.strip() or "nothing"
 
@@ -142,26 +144,34 @@ class Scenario:
             if isinstance(event, done.CallCharged | done.ArrearsCollected | done.BalanceAdjusted):
                 for draw in event.draws:
                     kind = self.wallet.lots[draw.lot_id].kind
-                    yield f"{kind.lower()} {_dollars(draw.amount_micros)}"
+                    yield f"{kind.lower()} {dollars(draw.amount_micros)}"
                 if event.credit_micros:
-                    yield f"credit {_dollars(event.credit_micros)}"
+                    yield f"credit {dollars(event.credit_micros)}"
+
+    def gave(self) -> Iterable[str]:
+        """What the last input's reversals gave back, in the order given."""
+        for event in self.decision.events:
+            if isinstance(event, done.ChargeReversed):
+                for draw in event.draws:
+                    kind = self.wallet.lots[draw.lot_id].kind
+                    yield f"{kind.lower()} {dollars(draw.amount_micros)}"
 
     def collected(self) -> Iterable[str]:
         """Which arrears the last input collected."""
         for event in self.decision.events:
             if isinstance(event, done.ArrearsCollected):
                 for portion in event.portions:
-                    yield f"{self._usage_of(portion)} {_dollars(portion.amount_micros)}"
+                    yield f"{self._usage_of(portion)} {dollars(portion.amount_micros)}"
 
     def owed(self) -> Iterable[str]:
         """What is owed for which usage, the oldest first."""
         for name, micros in self.wallet.arrears.items():
-            yield f"{self._named(name)} {_dollars(micros)}"
+            yield f"{self._named(name)} {dollars(micros)}"
 
     def lots(self) -> Iterable[str]:
         """What is unspent, in the order in which it will be spent."""
         for lot_id, micros in self.wallet.unspent.items():
-            yield f"{self.wallet.lots[lot_id].kind.lower()} {_dollars(micros)}"
+            yield f"{self.wallet.lots[lot_id].kind.lower()} {dollars(micros)}"
 
     def told(self) -> Iterable[str]:
         """What the tenant was told of with the last input."""
@@ -169,7 +179,7 @@ class Scenario:
             if isinstance(event, done.BudgetLinePassed):
                 yield f"{event.percent}% of {event.project_id or 'all'}"
             elif isinstance(event, done.BalanceRanLow):
-                yield f"low {_dollars(event.net_micros)}"
+                yield f"low {dollars(event.net_micros)}"
 
     def card(self) -> Iterable[str]:
         """What priced the last charge."""
@@ -182,9 +192,9 @@ class Scenario:
         for event in self.decision.events:
             if isinstance(event, CHARGES):
                 mode = "simulated " if event.is_simulated else ""
-                yield f"{mode}{_dollars(event.amount_micros)}"
+                yield f"{mode}{dollars(event.amount_micros)}"
             elif isinstance(event, done.ChargeReversed):
-                yield f"back {_dollars(event.price_micros)}"
+                yield f"back {dollars(event.price_micros)}"
 
     def lines(self) -> Iterable[str]:
         """What the last charge is made of."""
@@ -214,10 +224,12 @@ class Scenario:
     # ── The sentences ──
 
     def top_up(self, words: list[str], options: dict[str, str]) -> None:
-        """`top up 20.00 payment p1`"""
+        """`top up 20.00 payment p1`; `top up 20.00 by ann`, typed by an operator"""
         amount_micros = parse_usd(words[1])
         payment_id = options.get("payment") or self._next("p")
-        self._ask(ask.SettleTopUp, "t", options, payment_id=payment_id, amount_micros=amount_micros)
+        actor = f"operator:{options['by']}" if "by" in options else "service:payments"
+        payment = {"payment_id": payment_id, "amount_micros": amount_micros}
+        self._ask(ask.SettleTopUp, "t", options, actor=actor, **payment)
 
     def grant(self, words: list[str], options: dict[str, str]) -> None:
         """`grant 1.00`"""
@@ -360,11 +372,14 @@ class Scenario:
         self._ask(ask.SetLowBalanceLine, "l", options, line_micros=line_micros)
 
     def publish(self, words: list[str], options: dict[str, str]) -> None:
-        """`publish agency 1 in 2:00:00 lasting 0:01`: a card whose every price is a dollar"""
+        """`publish agency 1 in 2:00:00`: every price a dollar, none of Economy
+
+        `publish agency 1 bare in 2:00:00`: nor of crawls and chats.
+        """
         lines = tuple(
             msgspec.structs.replace(line, price_micros=MICROS_PER_USD)
             for line in DEFAULT_CARD.lines
-            if "economy" not in line.line
+            if "economy" not in line.line and ("bare" not in words or "calls" in line.line)
         )
         card = ask.AdoptCard(
             command_id=self._next("card"),
@@ -443,17 +458,13 @@ class Scenario:
         **fields: object,
     ) -> None:
         options = options or {}
-        command_id = options.get("as") or self._next(kind)
-        self._take(
-            command(
-                command_id=command_id,
-                tenant_id=TENANT,
-                actor=f"operator:{options.get('by', 'ann')}",
-                reason="because",
-                **fields,
-            ),
-            options,
-        )
+        named = {
+            "command_id": options.get("as") or self._next(kind),
+            "tenant_id": TENANT,
+            "actor": f"operator:{options.get('by', 'ann')}",
+            "reason": "because",
+        }
+        self._take(command(**(named | fields)), options)
 
     def _take(self, value: AnyUsage | ask.Command, options: dict[str, str] | None = None) -> None:
         options = options or {}
@@ -484,6 +495,7 @@ class Scenario:
     def _check(self) -> None:
         own = [event for event in self.events if isinstance(event, WalletEvent)]
         invariants.check_figures(self.wallet)
+        invariants.check_chats_count_as_held(self.wallet, self.state.cards)
         invariants.check_money_is_conserved(self.wallet, own)
         invariants.check_simulated_moves_nothing(own)
         invariants.check_sequence(self.wallet, own)
@@ -504,47 +516,9 @@ def _moment(options: dict[str, str], name: str) -> int:
     return -ahead_ms if "ago" in options else ahead_ms
 
 
-def _answer(reply: Reply) -> str:
-    if reply.refusal is not None:
-        return f"refused {reply.refusal}"
-    if reply.awaits_approval:
-        return "awaits approval"
-    if reply.amount_micros is not None:
-        return f"allowed {_dollars(reply.amount_micros)}"
-    return "accepted"
-
-
-def _outcome(event: WalletEvent) -> str:
-    match event:
-        case done.CallCharged():
-            return f"{'simulated' if event.is_simulated else 'charged'} {_price(event)}"
-        case done.CrawlCharged():
-            return f"{'simulated' if event.is_simulated else 'charged'} {_price(event)}"
-        case done.ChatCounted():
-            return "counted"
-        case done.UsageWithdrawn():
-            return "withdrawn"
-        case done.CorrectionWaits():
-            return "waits"
-        case done.InputHeldForReview():
-            return f"review {event.reason}"
-        case done.InputRefused():
-            return f"refused {event.refusal}"
-        case _:
-            raise AssertionError(f"{type(event).__name__} is no outcome of usage")
-
-
-def _price(event: done.Charge) -> str:
-    return _dollars(sum(line.amount_micros for line in event.lines))
-
-
-def _dollars(micros: int) -> str:
-    return format_usd(micros).replace("$", "")
-
-
 _FIGURES: Final[dict[str, Callable[[Wallet], int]]] = {
     "funds": lambda wallet: wallet.funds_micros,
-    "held": lambda wallet: wallet.held_micros,
+    "held": lambda wallet: wallet.counts_as_held_micros(),
     "arrears": lambda wallet: wallet.arrears_micros,
     "credit": lambda wallet: wallet.credit_used_micros,
     "available": lambda wallet: wallet.available_micros,
@@ -554,6 +528,7 @@ _FIGURES: Final[dict[str, Callable[[Wallet], int]]] = {
 
 _LISTS: Final[dict[str, Callable[[Scenario], Iterable[str]]]] = {
     "drew": Scenario.drawn,
+    "gave": Scenario.gave,
     "collected": Scenario.collected,
     "owed": Scenario.owed,
     "lots": Scenario.lots,

@@ -57,6 +57,7 @@ class Sender:
         self._to_approve: list[int] = []
         self._to_review: list[int] = []
         self._to_undo: list[int] = []
+        self._approved: list[int] = []
 
     def send(self, kind: str = "") -> None:
         """Send an input of that kind, or of any."""
@@ -99,7 +100,9 @@ class Sender:
     def correct(self, tenant: str, project: str) -> None:
         if self._chance(0.5):
             self._to_review.append(len(self.traffic.arrived))
-        self.traffic.correct(self._recent(), self.random.randrange(3))
+        # Now and then one of what is old enough to be written off.
+        back = self.random.randint(1, self._pick(40, 40, 900, 900, 900))
+        self.traffic.correct(len(self.traffic.arrived) - back, self.random.randrange(3))
 
     def withdraw(self, tenant: str, project: str) -> None:
         self.traffic.withdraw(self._recent())
@@ -165,7 +168,12 @@ class Sender:
     def top_up(self, tenant: str, project: str) -> None:
         tenant = self._pick(tenant, tenant, self._payer)
         payment = self.random.randrange(200)
-        self.traffic.top_up(tenant, payment, self.random.choice(PAYMENTS_MICROS))
+        amount_micros = self.random.choice(PAYMENTS_MICROS)
+        is_typed = tenant != self._payer and self._chance(0.2)
+        if is_typed:
+            self._to_approve.append(len(self.traffic.arrived))
+        actor = "operator:ann" if is_typed else "service:payments"
+        self.traffic.top_up(tenant, payment, amount_micros, actor)
 
     def grant(self, tenant: str, project: str) -> None:
         tenant = self._pick(tenant, tenant, tenant, self._idler)
@@ -229,10 +237,11 @@ class Sender:
     def approve(self, tenant: str, project: str) -> None:
         index = self._pick(self._recent(), *self._to_approve[-3:] * 3)
         command = self._pick(ask.Approve, ask.Approve, ask.Decline)
+        self._approved.append(len(self.traffic.arrived))
         self.traffic.about(index, command, "approval_id", self._pick("ann", "bea", "bea"))
 
     def undo(self, tenant: str, project: str) -> None:
-        index = self._pick(self._recent(), *self._to_undo[-3:] * 3)
+        index = self._pick(self._recent(), *self._to_undo[-3:] * 2, *self._approved[-3:] * 2)
         self.traffic.about(index, ask.Undo, "event_id")
 
     def adopt_card(self, tenant: str, project: str) -> None:
@@ -283,7 +292,7 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "call that corrects anything": (Sender.call_that_corrects_anything, 1),
     "crawl": (Sender.crawl, 5),
     "chat": (Sender.chat, 8),
-    "correct": (Sender.correct, 6),
+    "correct": (Sender.correct, 16),
     "withdraw": (Sender.withdraw, 3),
     "correct ahead": (Sender.correct_ahead, 3),
     "correct waiting": (Sender.correct_waiting, 2),
@@ -302,15 +311,15 @@ _KINDS: Final[dict[str, tuple[Callable[[Sender, str, str], None], int]]] = {
     "top up": (Sender.top_up, 2),
     "grant": (Sender.grant, 6),
     "adjust": (Sender.adjust, 8),
-    "write off": (Sender.write_off, 3),
+    "write off": (Sender.write_off, 12),
     "terms": (Sender.set_terms, 7),
     "freeze": (Sender.freeze, 3),
     "close": (Sender.close, 13),
     "budget": (Sender.set_budget, 8),
-    "low balance": (Sender.set_low_balance_line, 5),
+    "low balance": (Sender.set_low_balance_line, 7),
     "review": (Sender.review, 12),
     "approve": (Sender.approve, 4),
-    "undo": (Sender.undo, 3),
+    "undo": (Sender.undo, 6),
     "card": (Sender.adopt_card, 1),
     "assign": (Sender.assign_card, 1),
 }

@@ -148,7 +148,7 @@ def test_collecting_from_many_charges_costs_time_in_proportion(count: int) -> No
     scenario = Scenario("")
     wallet = scenario.state.wallets[TENANT]
     for number in range(count):
-        wallet.owe(f"call-{number}", 1)
+        wallet.owe(f"call-{number}", 1, since=number)
     paid = ask.GrantCredit(
         command_id="paid", tenant_id=TENANT, actor="a", reason="because", amount_micros=count
     )
@@ -175,7 +175,7 @@ def test_a_payment_that_settles_very_many_charges_is_spread_over_batches() -> No
     wallet = scenario.state.wallets[TENANT]
     count = 2 * PORTIONS_PER_BATCH_MAX + 1
     for number in range(count):
-        wallet.owe(f"call-{number}", 1)
+        wallet.owe(f"call-{number}", 1, since=number)
     batches = decided(scenario.state, inputs(grant(1, count), grant(2)), NOON_MS)
     portions = [
         [len(event.portions) for event in batch if isinstance(event, ArrearsCollected)]

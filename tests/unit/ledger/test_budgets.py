@@ -22,8 +22,14 @@ LINES = [
     # Never again after a reversal, and anew in the next month.
     ("grant 9.00, budget 0.90, call success as u, call success of u withdrawn", "call success", "told nothing"),
     ("grant 99.00, budget 0.90, call success, wait 20d", "call success", "told 100% of all"),
-    # A new limit is told of at once.
+    # A new limit is told of at once, the same one not again.
     ("grant 9.00, call success",                  "budget 1.00",  "accepted, told 80% of all"),
+    ("grant 9.00, budget 1.00, call success",     "budget 1.10",  "accepted, told 80% of all"),
+    ("grant 9.00, budget 1.00, call success",     "budget 1.00 refusing", "accepted, told nothing"),
+    ("grant 9.00, budget 1.00, call success, budget none", "budget 1.00", "accepted, told nothing"),
+    ("grant 9.00, budget 1.00, call success, budget none, budget 1.00", "call spam", "told 100% of all"),
+    ("grant 9.00, budget 1.00, call success, budget none, budget 1.10", "budget 1.00", "accepted, told 80% of all"),
+    ("grant 9.00, budget 1.00, call success, budget none, wait 20d, budget 1.00", "call success", "told 80% of all"),
 ]  # fmt: skip
 
 
@@ -43,6 +49,10 @@ REFUSING = [
     ("grant 9.00, budget 0.50",                            "hold standard",      "allowed 0.90"),
     ("grant 9.00, budget 0.50 refusing, budget none",      "hold standard",      "allowed 0.90"),
     ("grant 9.00, budget 0.50 refusing on shop, open club since 1:00:00", "hold standard on club", "allowed 0.90"),
+    ("grant 9.00, open club since 1:00:00, budget 1.00 refusing on shop, hold standard on club", "hold standard", "allowed 0.90"),
+    # A reversal takes off what was charged in the same month.
+    ("grant 9.00, budget 1.50 refusing, call success as u, call success of u withdrawn", "hold standard", "allowed 0.90"),
+    ("grant 9.00, budget 1.00 refusing, call real as u, wait 20d, call spam, call spam, call real of u withdrawn", "hold standard", "refused budget"),
     # What happened is always charged.
     ("grant 9.00, budget 0.50 refusing",                   "call success",       "charged 0.90, funds 8.10"),
     ("sandbox, budget 0.01 refusing",                      "hold standard",      "allowed 0.00"),
@@ -66,7 +76,9 @@ LOW = [
     ("grant 1.00, line 0.50, call real, grant 0.50",  "call real",  "told low 0.30"),
     ("grant 0.10, line 0.50",                         "grant 1.00", "told nothing"),
     ("grant 0.10",                                    "line 0.50",  "accepted, told low 0.10"),
+    ("grant 1.00, line 0.50, call real, grant 0.10",  "call spam",  "told low 0.40"),
     # Holds do not count, arrears do.
+    ("grant 1.00, line 0.50, hold standard",          "call success", "told low 0.10, balance 0.90"),
     ("grant 1.00, line 0.50",                         "hold standard", "told nothing"),
     ("line 0.50, line none",                          "call real",  "told nothing"),
 ]  # fmt: skip

@@ -36,6 +36,8 @@ TENANTS = [
     (f"{OWN}, assign agency in 2:00:00, wait 1:59:00", "call real",          "charged 0.60, card default 1"),
     (f"{OWN}, assign agency in 2:00:00, wait 4:00:00, assign default in 2:00:00, wait 3:00:00", "call real", "charged 0.60, card default 1"),
     (f"{OWN}, assign agency in 2:00:00, wait 2:01:00", "hold standard",      "allowed 1.00"),
+    (f"{OWN}, assign agency in 5:00:00, assign default in 2:00:00, wait 6:00:00", "call real", "charged 0.60, card default 1"),
+    (f"{OWN}, assign agency in 2:00:00, wait 3:00:00, call real as u ended 6:00", "review accept u version 1", "accepted, moved 1.00, card agency 1"),
     # Never back in time, and only what is in force by then.
     (OWN,                                            "assign agency in 0:00", "refused too_late"),
     (OWN,                                            "assign nobodys in 2:00:00", "refused no_price"),

@@ -185,6 +185,7 @@ def test_a_reason_may_be_long_and_in_any_script(reason: str) -> None:
         (ask.OpenProject, {"project_id": "p", "live_from_ms": 0}),
     ],
 )
+@pytest.mark.rule("20.reason")
 def test_what_only_operators_do_needs_a_reason(
     kind: type[ask.Command], fields: dict[str, Any], reason: str
 ) -> None:

@@ -17,8 +17,28 @@ CALLS = [
     # It clears what is owed of the charge, then gives back in the opposite order of drawing.
     ("grant 0.50, call success as u",             "call success of u withdrawn", "moved back 0.90, arrears 0.00, funds 0.50"),
     ("grant 0.50, call success as u, grant 0.10", "call spam of u",          "charged 0.10, arrears 0.00, funds 0.50, lots grant 0.40 + grant 0.10"),
-    ("grant 0.50, top up 20.00, call success as u", "call success of u withdrawn", "lots grant 0.50 + payment 20.00"),
+    ("grant 0.50, top up 20.00, call success as u", "call success of u withdrawn", "lots grant 0.50 + payment 20.00, gave payment 0.40 + grant 0.50"),
+    ("grant 0.30, call real as u, top up 20.00",  "call real of u withdrawn", "gave payment 0.30 + grant 0.30"),
     ("terms postpay 5.00, grant 0.50, call success as u", "call real of u",  "charged 0.60, credit 0.10, funds 0.00"),
+    # What paid for it pays for it again, whatever became of the limit: nothing is owed for that,
+    # and no top-up pays what an invoice will.
+    ("terms postpay 10.00, call success as u, terms prepaid", "call success of u", "charged 0.90, credit 0.90, arrears 0.00, drew credit 0.90"),
+    ("terms postpay 10.00, call success as u, terms prepaid", "call real of u", "charged 0.60, credit 0.60, arrears 0.00"),
+    ("terms postpay 10.00, call real as u, terms prepaid", "call success of u", "charged 0.90, credit 0.60, arrears 0.30"),
+    ("terms postpay 10.00, call success as u, terms prepaid, top up 20.00", "call success of u", "charged 0.90, credit 0.90, funds 20.00"),
+    ("terms postpay 10.00, call real as u, terms prepaid, top up 20.00", "call success of u", "charged 0.90, credit 0.60, funds 19.70"),
+    ("terms postpay 10.00, grant 0.50, call success as u, terms postpay 0.10", "call success of u", "charged 0.90, credit 0.40, funds 0.00, arrears 0.00"),
+    ("terms postpay 10.00, grant 1.00, call success as u, hold premium, terms prepaid", "call success of u", "charged 0.90, funds 0.10, held 1.50, available -1.40, arrears 0.00"),
+    ("grant 0.90, call success as u, chat 2000000 0, grant 0.50", "call success of u", "charged 0.90, funds 0.50, held 0.50, arrears 0.00"),
+    ("terms postpay 10.00, crawl 101 lasting 7:30 as u, terms prepaid", "crawl 101 lasting 7:30 of u", "charged 0.125, credit 0.125, arrears 0.00"),
+    # What an operator wrote off of it is given up of the new charge too, at most all of that.
+    ("call success as u, write off 0.90",         "call success of u",       "charged 0.90, arrears 0.00, net 0.00, recorded ChargeReversed + CallCharged + ArrearsWrittenOff"),
+    ("call success as u, write off 0.90",         "call real of u",          "charged 0.60, arrears 0.00, net 0.00"),
+    ("call real as u, write off 0.60",            "call success of u",       "charged 0.90, arrears 0.30"),
+    ("grant 0.40, call success as u, write off 0.50", "call real of u",      "charged 0.60, funds 0.30, arrears 0.00"),
+    ("call success as u, write off 0.90, call success of u as v", "call success of v", "charged 0.90, arrears 0.00"),
+    ("call success as u, write off 0.50, write off 0.40", "call success of u", "charged 0.90, arrears 0.00"),
+    ("call success as u, call real as v, write off 1.00", "call success of u", "charged 0.90, owed v 0.50, arrears 0.50"),
     # Higher than what is there: the rest is owed.
     ("grant 0.60, call real as u",                "call success of u",       "charged 0.90, funds 0.00, arrears 0.30"),
     # What is given back collects what is owed for others.
@@ -26,12 +46,17 @@ CALLS = [
     # The new charge keeps the mode of the original, whatever the project is by now.
     ("sandbox, grant 2.00, call success as u, go live", "call real of u",    "simulated 0.60, moved back 0.90 + simulated 0.60, funds 2.00"),
     ("grant 2.00, call success as u, go back",    "call real of u",          "charged 0.60, funds 1.40"),
+    # And the card's version, whatever is in force by now.
+    ("grant 9.00, call success as u, publish default 2 in 2:00:00, wait 3:00:00", "call real of u", "charged 0.60, card default 1"),
+    ("grant 9.00, crawl 101 lasting 7:30 as u, publish default 2 in 2:00:00, wait 3:00:00", "crawl 101 lasting 15:00 of u", "charged 0.25, card default 1"),
     # And in another project.
     ("grant 2.00, call success as u",             "call success of u on club", "charged 0.90, funds 1.10"),
 ]  # fmt: skip
 
 
-@pytest.mark.rule("12.amend", "12.give-back", "12.mode-and-card")
+@pytest.mark.rule(
+    "12.amend", "12.give-back", "12.mode-and-card", "12.written-off", "prices.aborted"
+)
 @pytest.mark.parametrize(("given", "when", "then"), CALLS)
 def test_a_correction_gives_back_and_charges_anew(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -47,8 +72,13 @@ CHATS = [
     ("grant 2.00, chat 1000000 0 as u, chat 200000 0, wait 1:06:00, tick", "chat 400000 0 of u ended 1:06:00 ago", "counted, moved back 0.60 + 0.30, funds 1.70"),
     ("grant 2.00, chat 1000000 0 as u, wait 1:06:00, tick",       "chat 0 0 of u withdrawn",   "moved back 0.50 + 0.00, funds 2.00"),
     ("grant 0.20, chat 1000000 0 as u, wait 1:06:00, tick",       "chat 200000 0 of u ended 1:06:00 ago", "moved back 0.50 + 0.10, funds 0.10, arrears 0.00"),
+    # What was written off of the hour is written off of the hour's new charge.
+    ("chat 1000000 0 as c, chat 1 0 as d, wait 1:06:00, tick, write off 0.50", "chat 2 0 of d ended 1:06:00 ago", "counted, moved back 0.50 + 0.500001, arrears 0.000001"),
+    ("terms postpay 5.00, chat 1000000 0 as u, wait 1:06:00, tick, terms prepaid", "chat 1000000 0 of u ended 1:06:00 ago", "moved back 0.50 + 0.50, credit 0.50, arrears 0.00"),
     # One that moves it to another hour is counted there.
     ("grant 2.00, chat 1000000 0 as u, chat 200000 0, wait 1:06:00, tick", "chat 400000 0 of u", "counted, moved back 0.60 + 0.10, held 0.20, funds 1.90"),
+    # In the mode it had.
+    ("sandbox, grant 2.00, chat 1000000 0 as u, go live, wait 1:00:00", "chat 400000 0 of u", "counted, held 0.00"),
     ("sandbox, chat 1000000 0 as u, wait 1:06:00, tick",          "chat 400000 0 of u ended 1:06:00 ago", "moved back 0.50 + simulated 0.20"),
 ]  # fmt: skip
 

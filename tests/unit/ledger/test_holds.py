@@ -46,7 +46,7 @@ ENDING = [
 ]  # fmt: skip
 
 
-@pytest.mark.rule("3.hold")
+@pytest.mark.rule("3.hold", "prices.aborted")
 @pytest.mark.parametrize(("given", "when", "then"), ENDING)
 def test_a_hold_ends_with_its_call_or_is_voided(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -96,7 +96,7 @@ USAGE_CAME_FIRST = [
 ]  # fmt: skip
 
 
-@pytest.mark.rule("3.any-order")
+@pytest.mark.rule("3.any-order", "3.named")
 @pytest.mark.parametrize(("given", "when", "then"), USAGE_CAME_FIRST)
 def test_a_hold_asked_after_its_usage_is_allowed_and_holds_nothing(
     given: str, when: str, then: str

@@ -45,7 +45,6 @@ def test_anything_else_is_no_amount(typed: str) -> None:
         parse_usd(typed)
 
 
-@pytest.mark.rule("wallet.one")
 @pytest.mark.parametrize(
     ("micros", "shown"),
     [

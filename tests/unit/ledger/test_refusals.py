@@ -1,5 +1,7 @@
 """Decision 19: of several reasons to refuse, the first in the list is given."""
 
+from itertools import combinations
+
 import pytest
 
 from ledger.refusals import Refusal
@@ -16,7 +18,7 @@ ORDER = [
     ("new",                                       "void h1 asked 91d ago",                                  "refused too_old"),
     ("new",                                       "void h1 asked 5:01",                                     "refused in_the_future"),
     # too_late, unknown
-    ("new",                                       "top up 20.00 before 1:00 ago",                           "refused too_late"),
+    ("new",                                       "grant 1.00 before 1:00 ago",                             "refused too_late"),
     ("new",                                       "void h1 before 1:00 ago",                                "refused too_late"),
     # unknown before what the command itself lacks
     ("new",                                       "top up 1.00",                                            "refused unknown"),
@@ -27,6 +29,13 @@ ORDER = [
     ("",                                          "void h1",                                                "refused unknown"),
     ("grant 1.00 as x",                           "void x",                                                 "refused unknown"),
     ("hold standard as x",                        "void x",                                                 "refused unknown"),
+    ("grant 2.00, now close",                     "void h1",                                                "refused unknown"),
+    ("grant 2.00, now close",                     "budget 1.00 on nowhere",                                 "refused unknown"),
+    ("grant 2.00, now close",                     "undo nothing",                                           "refused unknown"),
+    # closed before everything that the wallet itself is asked about, a hold whose usage came first too
+    ("grant 2.00, call real for x, now close",    "hold standard as x",                                     "refused closed"),
+    ("grant 2.00, now freeze, now close",         "now freeze",                                             "refused closed"),
+    ("grant 2.00, now close",                     "adjust -1.00",                                           "refused closed"),
     # hold_ended
     ("top up 20.00, hold standard, void h1",      "void h1",                                                "refused hold_ended"),
     ("top up 20.00, hold standard, call spam for h1", "void h1",                                            "refused hold_ended"),
@@ -45,6 +54,46 @@ ORDER = [
     # Only old commands are exempt (their ids are kept for ever); the future is the future.
     ("",                                  "grant 1.00 asked 5:00.001",                    "refused in_the_future, funds 0.00"),
 ]  # fmt: skip
+
+
+# What makes each reason true of a hold or of an ask, and what of its sentence. The wallet has nothing,
+# and its card no price for what is asked.
+MADE = {
+    Refusal.conflict: ("hold premium as x", ""),
+    Refusal.too_old: ("", "asked 91d ago"),
+    Refusal.too_late: ("", "before 1:00 ago"),
+    Refusal.closed: ("now close", ""),
+    Refusal.frozen: ("now freeze", ""),
+    Refusal.no_price: ("publish default 2 bare in 2:00:00, wait 3:00:00", ""),
+    Refusal.arrears: ("call success", ""),
+    Refusal.budget: (
+        "budget 0.01 refusing, open club since 1:00, grant 0.10, call spam on club",
+        "",
+    ),
+    Refusal.insufficient_funds: ("", ""),
+}
+SETUP = (
+    Refusal.conflict,
+    Refusal.no_price,
+    Refusal.budget,
+    Refusal.frozen,
+    Refusal.closed,
+    Refusal.arrears,
+)
+PAIRS = list(combinations((refusal for refusal in Refusal if refusal in MADE), 2))
+
+
+@pytest.mark.rule("19.order")
+@pytest.mark.parametrize("asked", ["hold economy as x", "may crawl as x"])
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_of_any_two_reasons_the_first_of_the_list_is_given(
+    first: Refusal, second: Refusal, asked: str
+) -> None:
+    """Each alone, too: so both are true together, and none of the others hides them."""
+    for reasons in ((first, second), (first,), (second,)):
+        given = ", ".join(MADE[one][0] for one in SETUP if one in reasons)
+        when = " ".join((asked, *(MADE[one][1] for one in reasons)))
+        assert Scenario(given).when(when).shows("refused") == f"refused {reasons[0]}"
 
 
 @pytest.mark.rule("19.order")

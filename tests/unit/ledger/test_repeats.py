@@ -21,6 +21,9 @@ REPEATS = [
     ("",                                    "grant 1.00, wait 91d, again before 1:00 ago", "again accepted, funds 1.00"),
     ("top up 20.00",                        "hold standard, wait 91d, again asked 91d ago", "again allowed 0.90, held 0.90"),
     ("top up 20.00",                        "call success, wait 91d, again", "again, funds 19.10"),
+    # An operator's id is remembered for ever, and so is that of usage in review.
+    ("grant 1.00 as g, wait 100d, call real, wait 100d", "grant 1.00 as g",    "again accepted, funds 0.40"),
+    ("top up 20.00",                        "call success ended 91d ago, wait 200d, again", "again, funds 20.00"),
     # Review is an outcome too.
     ("top up 20.00",                        "call success ended 91d ago, again", "again, funds 20.00"),
 ]  # fmt: skip
@@ -93,3 +96,19 @@ def test_a_command_refused_for_its_payment_is_remembered_under_its_own_id() -> N
 )
 def test_an_id_is_unique_in_its_topic_only(when: str, then: str) -> None:
     assert Scenario("top up 20.00").when(when).shows(then) == then
+
+
+FORGOTTEN = [
+    # given                                 when                       then
+    ("top up 20.00",                        "call success, wait 93d, again", "review TOO_OLD, funds 19.10"),
+    ("top up 20.00, hold standard as x, void x, wait 93d", "hold standard as x", "allowed 0.90, held 0.90"),
+    ("top up 20.00, hold standard as x, wait 93d", "hold premium as x", "refused conflict, held 0.90"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("6.window")
+@pytest.mark.parametrize(("given", "when", "then"), FORGOTTEN)
+def test_after_the_window_an_id_of_usage_or_a_hold_is_as_good_as_new(
+    given: str, when: str, then: str
+) -> None:
+    assert Scenario(given).when(when).shows(then) == then

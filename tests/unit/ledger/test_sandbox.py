@@ -24,6 +24,7 @@ SANDBOX = [
     ("sandbox, top up 20.00, go live",         "hold standard",              "allowed 0.90, held 0.90"),
     # A hold placed in sandbox covers nothing of a live call.
     ("sandbox, hold standard, go live",        "call success for h1 since 0:00", "charged 0.90, arrears 0.90, holds nothing"),
+    ("sandbox, grant 2.00, wait 1:00, go live, wait 1:00", "crawl 101 lasting 1:30", "simulated 0.025, funds 2.00"),
     # And back, the same way.
     ("top up 20.00, go back",                  "call success since 0:00",    "simulated 0.90, funds 20.00"),
     ("top up 20.00, go back",                  "call success since 0:01",    "charged 0.90, funds 19.10"),
@@ -34,7 +35,7 @@ SANDBOX = [
 ]  # fmt: skip
 
 
-@pytest.mark.rule("sandbox.simulated")
+@pytest.mark.rule("sandbox.simulated", "sandbox.switch", "sandbox.hold")
 @pytest.mark.parametrize(("given", "when", "then"), SANDBOX)
 def test_simulated_usage_moves_no_money(given: str, when: str, then: str) -> None:
     assert Scenario(given).when(when).shows(then) == then
@@ -74,7 +75,7 @@ OPENING = [
 ]  # fmt: skip
 
 
-@pytest.mark.rule("sandbox.switch")
+@pytest.mark.rule("sandbox.earlier")
 @pytest.mark.parametrize(("given", "when", "then"), OPENING)
 def test_a_project_without_usage_may_be_opened_live_from_an_earlier_moment(
     given: str, when: str, then: str

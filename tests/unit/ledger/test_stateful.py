@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ledger.batch import Rules, Unreadable
 from ledger.commands import AskToSpend, PlaceHold, Tick, VoidHold
 from ledger.events import (
+    ApprovalAsked,
     ArrearsWrittenOff,
     BalanceAdjusted,
     BudgetLinePassed,
@@ -283,7 +284,15 @@ EXPECTED: Final = (
     *("TopUpSettled", "CreditGranted", "BalanceAdjusted", "ArrearsWrittenOff", "OperationUndone"),
     *("TermsSet", "ProjectModeChanged", "WalletFrozen", "WalletUnfrozen"),
     *("WalletClosed", "WalletReopened", "CardAssigned", "CardAdopted", "charged by a new card"),
-    *("ApprovalAsked", "ApprovalGiven", "ApprovalDeclined", "review accepted", "review rejected"),
+    *(
+        "asked SettleTopUp",
+        "asked Undo",
+        "ApprovalGiven",
+        "ApprovalDeclined",
+        "written off again",
+        "review accepted",
+        "review rejected",
+    ),
     *("BudgetSet", "BudgetLinePassed 50", "BudgetLinePassed 80", "BudgetLinePassed 100"),
     *("LowBalanceLineSet", "BalanceRanLow", "BalanceRecovered", "SpendAllowed"),
     *("HoldPlaced SET_ASIDE", "HoldPlaced SANDBOX", "HoldPlaced USAGE_CAME_FIRST"),
@@ -310,6 +319,10 @@ def count(partition: Partition) -> Counter[str]:
         match event:
             case CallCharged() | CrawlCharged() | ChatCharged():
                 counted.update(_kinds_of_charge(event))
+            case ArrearsWrittenOff() if event.event_id.partition(":")[0] == _first_charge(event):
+                counted["written off again"] += 1
+            case ApprovalAsked():
+                counted[f"asked {event.command.partition(' ')[0]}"] += 1
             case ChargeReversed():
                 counted.update(_kinds_of_reversal(event))
             case BudgetLinePassed():
@@ -369,6 +382,11 @@ def _ids_used_anew(events: Sequence[Event]) -> Iterator[str]:
         else:
             continue
         known.add(name)
+
+
+def _first_charge(event: ArrearsWrittenOff) -> str:
+    """The input that made the first charge of which it gave up a part."""
+    return event.portions[0].charge_event_id.partition(":")[0]
 
 
 def _kinds_of_charge(charge: Charge) -> Iterator[str]:

@@ -81,9 +81,19 @@ class Traffic:
         command = ask.GoLive if to_live else ask.ReturnToSandbox
         self.operate(tenant_id, command, project_id=project_id)
 
-    def top_up(self, tenant_id: str, payment: int, amount_micros: int) -> None:
-        payment_id = f"payment-{payment}"
-        self.operate(tenant_id, ask.SettleTopUp, payment_id=payment_id, amount_micros=amount_micros)
+    def top_up(
+        self, tenant_id: str, payment: int, amount_micros: int, by: str = "service:payments"
+    ) -> None:
+        self._ask(
+            ask.SettleTopUp(
+                command_id=self._name("command"),
+                tenant_id=tenant_id,
+                actor=by,
+                reason="because",
+                payment_id=f"payment-{payment}",
+                amount_micros=amount_micros,
+            )
+        )
 
     def set_terms(self, tenant_id: str, limit_micros: int | None) -> None:
         self.operate(

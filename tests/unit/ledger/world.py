@@ -13,6 +13,7 @@ from ledger.commands import Reply, Tick
 from ledger.decide import decide
 from ledger.events import (
     BatchCommitted,
+    ChargeReversed,
     Event,
     PartitionEvent,
     TermsSet,
@@ -20,6 +21,7 @@ from ledger.events import (
     is_outcome,
 )
 from ledger.partition import Overlay, PartitionState, is_open
+from ledger.rates import CardBook
 from ledger.wallet import Wallet
 from schemas.chain import Chains
 from schemas.codec import wallet_events
@@ -88,7 +90,7 @@ class Partition:
 
     def _commit(self, decision: Decision, batch: Sequence[Input], watermark_ms: int) -> None:
         self._check_outcomes(decision, batch)
-        self._check_spends(decision.events)
+        self._check_spends(decision.events, decision.overlay.cards)
         footer = _footer(decision, watermark_ms)
         decision.overlay.note(footer)
         heads: dict[str, bytes] = {}
@@ -115,15 +117,21 @@ class Partition:
         outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
         assert outputs <= self.rules.outputs_max
 
-    def _check_spends(self, events: Iterable[Event]) -> None:
+    def _check_spends(self, events: Iterable[Event], cards: CardBook) -> None:
         """Invariant 1, event by event, on wallets that only follow the log."""
+        given_back: dict[str, int] = {}
         for event in events:
             if isinstance(event, WalletEvent):
                 wallet = self.followed.setdefault(
                     event.originator_id, Wallet.of(event.originator_id, 0)
                 )
                 available_before_micros = wallet.available_micros
-                wallet.apply(event)
+                stem = event.event_id.rpartition(":")[0]
+                if isinstance(event, ChargeReversed) and stem not in given_back:
+                    # The new charge may take again what its reversal gave back.
+                    given_back[stem] = min(available_before_micros, given_back.get(stem, 0))
+                available_before_micros = min(available_before_micros, given_back.get(stem, 0))
+                wallet.apply(event, cards)
                 if not isinstance(event, TermsSet):
                     invariants.check_spend_is_covered(wallet, available_before_micros)
 
@@ -132,6 +140,7 @@ class Partition:
         for tenant_id, wallet in self.state.wallets.items():
             events = self.events_of(tenant_id)
             invariants.check_figures(wallet)
+            invariants.check_chats_count_as_held(wallet, self.state.cards)
             invariants.check_money_is_conserved(wallet, events)
             invariants.check_simulated_moves_nothing(events)
             invariants.check_sequence(wallet, events)
