@@ -139,9 +139,10 @@ class InputCodec(TopicCodec[T]):
         """Whether it is of the first version: such a value's payload is its content."""
         return value[:PREFIX_SIZE] == self._first
 
-    def content_of(self, value: bytes, decoded: T) -> bytes:
+    def content_of(self, value: bytes, decoded: object) -> bytes:
         """The payload that stands for its content: the oldest version's that says all of it.
 
+        `decoded` is what the value was read as.
         So a field at its default counts as absent, whichever versions a sender writes it with.
         """
         for prefix, encode in self._older.items():
