@@ -35,7 +35,7 @@ from tests.projections.urls import Urls
 
 pytestmark = pytest.mark.stack
 
-DECIDED = DecidedLog(seed=1, tenants=12, inputs=4_000)
+DECIDED = DecidedLog(seed=8, tenants=12, inputs=4_000)
 SIGNS = {
     MovementKind.CALL: 1,
     MovementKind.CRAWL: 1,
