@@ -142,6 +142,7 @@ class InputCodec(TopicCodec[T]):
     def content_of(self, value: bytes, decoded: object) -> bytes:
         """The payload that stands for its content: the oldest version's that says all of it.
 
+        `decoded` is what the value was read as.
         So a field at its default counts as absent, whichever versions a sender writes it with.
         """
         for prefix, encode in self._older.items():

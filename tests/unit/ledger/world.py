@@ -171,7 +171,9 @@ def in_batches(arrived: Sequence[Arrived], sizes: Iterator[int]) -> Iterator[lis
         yield batch
 
 
-def replayed(log: Sequence[bytes], window_ms: int) -> PartitionState:
+def replayed(
+    log: Sequence[bytes], window_ms: int = Rules().deduplication_window_ms
+) -> PartitionState:
     """The state that a log's bytes fold to, read as the next owner of the partition reads them."""
     state = PartitionState(LOG)
     overlay = Overlay(state)

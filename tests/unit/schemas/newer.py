@@ -43,8 +43,15 @@ VERSIONS: Final = (
 
 def codec_of(monkeypatch: pytest.MonkeyPatch, known: Sequence[Schema]) -> InputCodec[NewerCall]:
     """A program that knows those versions."""
-    monkeypatch.setattr(codec, "versions", lambda _: tuple(known))
-    monkeypatch.setattr(codec, "latest", lambda _: known[-1])
+
+    def versions(_topic: str) -> tuple[Schema, ...]:
+        return tuple(known)
+
+    def newest(_topic: str) -> Schema:
+        return known[-1]
+
+    monkeypatch.setattr(codec, "versions", versions)
+    monkeypatch.setattr(codec, "latest", newest)
     monkeypatch.setattr(codec, "TYPES", {**codec.TYPES, "CallUsage": NewerCall})
     return InputCodec[NewerCall](TOPIC)
 
