@@ -24,7 +24,7 @@ from ledger.memory import Trace, unpack
 from ledger.partition import Overlay
 from ledger.usage import AnyUsage, ChatUsage
 from ledger.wallet import Cause, Wallet
-from ledger.wallet.state import usage_name
+from ledger.wallet.parts import usage_name
 
 CORRECTIONS_PER_INPUT_MAX: Final = 3
 """Corrections that waited for one another; those beyond follow with the next tick."""

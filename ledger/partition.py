@@ -41,7 +41,7 @@ from ledger.memory import MemoryInRam, UsageKey, UsageMemory, pack, unpack
 from ledger.rates import CardBook, RateCard
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage
 from ledger.wallet import Wallet
-from ledger.wallet.state import UsageName, usage_name
+from ledger.wallet.parts import UsageName, usage_name
 
 DAY_MS: Final = 24 * 60 * 60_000
 

@@ -32,7 +32,7 @@ CLAUSES = {
     "9": "numbers",
     "10": "tax",
     "11": "times either",
-    "12": "amend mode-and-card give-back chats waits once invoiced written-off",
+    "12": "amend mode-and-card give-back chats waits undecided chains once invoiced written-off",
     "13": "lines highest-once refusing low-balance outside",
     "14": "auto-top-up",
     "15": "lots",

@@ -5,7 +5,8 @@ from typing import Final
 from ledger import commands as ask
 from ledger import events as done
 from ledger.refusals import Refusal
-from ledger.wallet.state import Cause, WalletState, month_of
+from ledger.wallet.parts import month_of
+from ledger.wallet.state import Cause, WalletState
 
 LINES_PERCENT: Final = (100, 80, 50)
 

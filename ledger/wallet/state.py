@@ -5,9 +5,9 @@ the methods that take commands and usage, beside this module.
 """
 
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice, repeat
-from typing import Final, NamedTuple, Protocol, Self, TypeVar
+from typing import Final, Self
 
 import msgspec
 from eventsourcing.domain import BaseAggregate
@@ -18,6 +18,16 @@ from ledger.events import ArrearsPortion, ChatHour, Draw, Event, LotKind, Projec
 from ledger.rates import DEFAULT_CARD_ID, CardBook, RateCard
 from ledger.refusals import Refusal
 from ledger.usage import AnyUsage, CallUsage
+from ledger.wallet.parts import (
+    EPOCH,
+    Budget,
+    Hold,
+    Kept,
+    Lot,
+    UsageName,
+    month_ends,
+    month_of,
+)
 from ledger.wallet.reach import (
     NOTHING_COUNTED,
     NOTHING_RESTORED,
@@ -26,7 +36,6 @@ from ledger.wallet.reach import (
     Restored,
 )
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 PORTIONS_PER_EVENT_MAX: Final = 1_000
 UNSPENT_LOTS_MAX: Final = 1_000
 """A charge names every lot it draws from, and must fit a record."""
@@ -48,66 +57,10 @@ class Cause(msgspec.Struct):
     next_index: int = 0
 
 
-class Lot(msgspec.Struct, frozen=True):
-    """A portion of the funds that came in together. Spent in the order of `place`."""
-
-    kind: LotKind
-    amount_micros: int
-    place: tuple[int, int]
-
-
-class Hold(NamedTuple):
-    """What is set aside for a call, in which project, and until when."""
-
-    project_id: str
-    amount_micros: int
-    expires_at_ms: int
-
-
 exhaust: Final = deque[object](maxlen=0).extend
 """Runs an iterator to its end, and keeps nothing."""
 
 NOTHING_WRITTEN: Final[frozenset[str]] = frozenset()
-
-
-class Budget(NamedTuple):
-    """A limit of a month's charges; the highest line that was told of, in which month."""
-
-    limit_micros: int
-    is_refusing: bool
-    told_percent: int
-    told_month: int
-
-
-class _Copied(Protocol):
-    """A dictionary or a set."""
-
-    def copy(self) -> Self:
-        """Another with the same in it."""
-        ...
-
-
-Kept = TypeVar("Kept", bound=_Copied)
-
-UsageName = tuple[str, str]
-"""A kind of usage and an event id: the ids of two topics may be alike."""
-
-
-def usage_name(usage: AnyUsage) -> UsageName:
-    """What tells the usage event from all others of its tenant."""
-    return type(usage).__name__, usage.event_id
-
-
-def month_of(at_ms: int) -> int:
-    """The UTC month of a time, as a number that grows by one a month."""
-    at = EPOCH + timedelta(milliseconds=at_ms)
-    return at.year * 12 + at.month - 1
-
-
-def month_ends(month: int) -> int:
-    """When a month is over (UTC milliseconds)."""
-    year, index = divmod(month + 1, 12)
-    return int((datetime(year, index + 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1_000
 
 
 class WalletState(BaseAggregate[str]):

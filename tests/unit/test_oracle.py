@@ -5,6 +5,7 @@ import pytest
 from cli import workload
 from devstack import traffic
 from tests import oracle
+from tests.oracle_prices import CENT
 from tests.simulator import WALLET_EVENTS, Simulator
 
 START_MS = 1_767_268_800_000
@@ -76,4 +77,4 @@ def test_the_oracle_prices_as_the_product_says(
         "user_turns": 3,
         **facts,
     }
-    assert oracle.price(call) == (outcome, cents * oracle.CENT)
+    assert oracle.price(call) == (outcome, cents * CENT)

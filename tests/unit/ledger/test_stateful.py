@@ -225,7 +225,7 @@ def year() -> tuple[Traffic, Partition]:
 
 
 def decided(inputs: int, *, is_long: bool) -> tuple[Traffic, Partition]:
-    random = Random(28)
+    random = Random(7)
     traffic, partition = Traffic(), Partition(NARROW)
     for tenant_id in TENANTS:
         traffic.open_project(tenant_id, PROJECTS[0], DAY_MS)
