@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
 from confluent_kafka import (
+    OFFSET_INVALID,
     Consumer,
     IsolationLevel,
     KafkaError,
@@ -208,7 +209,8 @@ class Admin:
             )
             answers = self._collect(futures, KafkaError.NO_ERROR, give_up_s)
             # No error says that a broker is gone; it is left out, as if its offsets were unset.
-            if any(answer.offset < 0 for answer in answers.values()):
+            # (Where nothing was appended since a moment, the answer is -1.)
+            if any(answer.offset == OFFSET_INVALID for answer in answers.values()):
                 self._forget(client)
                 raise _LeaderGone
             return {(at.topic, at.partition): answer.offset for at, answer in answers.items()}

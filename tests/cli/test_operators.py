@@ -64,7 +64,9 @@ def test_an_operators_day(machine: Machine, tmp_path: Path) -> None:
     assert "(same_operator)" in refused
     done = machine.type(f"approval give acme {asked} {WHY}", by="operator:bea")
     assert funds(machine) == 2_000_000_000 + 50_000_000 - 125_000 - 900_000
-    machine.type(f"undo acme {event_of(done)} {WHY}")
+    undoing = machine.type(f"undo acme {event_of(done)} {WHY}")
+    assert "Not done yet" in undoing
+    machine.type(f"approval give acme {event_of(undoing)} {WHY}", by="operator:bea")
     assert funds(machine) == 50_000_000 - 125_000 - 900_000
 
     # Frozen, nothing may begin; and money that was paid is not closed away
