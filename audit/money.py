@@ -11,6 +11,7 @@ from ledger.events import (
     CallCharged,
     ChargeReversed,
     ChatCharged,
+    ChatHour,
     CrawlCharged,
     CreditGranted,
     Draw,
@@ -48,8 +49,8 @@ class Account:
         self.charged_micros = 0
         """Less what was reversed."""
         self._accepted = ""
-        self._restored: dict[str, Restored] = {}
-        """By the input that had a charge reversed: what that leaves to the new one."""
+        self._restored: dict[tuple[str, ChatHour | str | None], Restored] = {}
+        """By the input that had a charge reversed, and what of: what that leaves to the new one."""
         self.is_followed = True
         """False once an event was missing or made no sense: the figures say nothing any more."""
 
@@ -65,7 +66,9 @@ class Account:
             return
         if isinstance(event, ChargeReversed):
             left = restored_by(event, before, self.wallet.reach)
-            self._restored = {event.event_id.rpartition(":")[0]: left}
+            charged = event.charged
+            of = charged if isinstance(charged, ChatHour) else charged.event_id
+            self._restored = {(event.event_id.rpartition(":")[0], of): left}
         self._sum_up(event)
         yield from self._after(event)
 
@@ -171,7 +174,8 @@ class Account:
         restored = NOTHING_RESTORED
         if isinstance(event, ChatCharged) or event.usage.corrects is not None:
             stem = event.event_id.rpartition(":")[0]
-            restored = self._restored.pop(stem, NOTHING_RESTORED)
+            of = event.hour if isinstance(event, ChatCharged) else event.usage.corrects
+            restored = self._restored.pop((stem, of), NOTHING_RESTORED)
         reach_micros = own_hold_micros + wallet.reach_micros(chat, restored)
         wanted_micros = max(0, event.amount_micros - restored.given_up_micros)
         expected_micros = 0 if event.is_simulated else min(wanted_micros, reach_micros)

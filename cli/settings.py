@@ -15,6 +15,7 @@ from typing import Final, Generic, Literal, Self, TypeVar, overload
 from cli import connection
 from cli.errors import WrongSetting
 from eventlog.settings import KafkaSettings, Security
+from ledger.commands import OPERATOR_PREFIX
 from ledger.usage import is_id
 
 T = TypeVar("T")
@@ -160,6 +161,9 @@ def _actor(text: str) -> str:
     actor = text or f"operator:{getpass.getuser()}"
     if not is_id(actor):
         raise ValueError("must be 1 to 64 printable characters")
+    if not actor.startswith(OPERATOR_PREFIX):
+        # What people type is judged as an operator's, whatever they call themselves.
+        raise ValueError(f"must begin with `{OPERATOR_PREFIX}`, like {OPERATOR_PREFIX}ann")
     return actor
 
 
@@ -293,7 +297,7 @@ class Settings:
     actor = Setting(
         _actor,
         "",
-        "Who asks, when an operator types a command; it is recorded.",
+        "Who asks, when an operator types a command: `operator:` and a name; it is recorded.",
         shown="`operator:` and the user's name",
     )
 

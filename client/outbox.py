@@ -75,7 +75,7 @@ class _Batch:
 
     letters: list[_Letter] = field(default_factory=list[_Letter])
     is_written: bool = False
-    failure: OSError | OutboxClosed | None = None
+    failure: BaseException | None = None
 
 
 class Outbox:
@@ -165,6 +165,9 @@ class Outbox:
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
+            if current_thread() is self._thread:
+                # `on_delivery` asks: a thread cannot wait for itself. Whoever closes next ends it.
+                return self._unacknowledged
             self._changed.wait_for(
                 lambda: not self._taken or self._failure is not None, self._allowed(timeout_s)
             )
@@ -234,19 +237,26 @@ class Outbox:
         with self._changed:
             self._batch = _Batch()
         batch.is_written = True
-        if self._is_over:
-            batch.failure = OutboxClosed("the outbox is closed")
-        elif self._spool is not None:
-            try:
-                self._spool.append([letter.entry for letter in batch.letters])
-            except OSError as error:
-                batch.failure = error
-        with self._changed:
-            if batch.failure is None:
+        # Of this thread alone: an interrupt must not make the others believe theirs was taken.
+        batch.failure = InterruptedError("the thread that wrote it was interrupted")
+        try:
+            if self._is_over:
+                batch.failure = OutboxClosed("the outbox is closed")
+                return
+            if self._spool is not None:
+                try:
+                    self._spool.append([letter.entry for letter in batch.letters])
+                except OSError as error:
+                    batch.failure = error
+                    return
+            with self._changed:
                 self._take_in(batch.letters)
-            else:
-                self._taken -= len(batch.letters)
-                self._changed.notify_all()
+                batch.failure = None
+        finally:
+            if batch.failure is not None:
+                with self._changed:
+                    self._taken -= len(batch.letters)
+                    self._changed.notify_all()
 
     def _take_in(self, letters: Sequence[_Letter]) -> None:
         self._letters += letters
@@ -324,6 +334,8 @@ class Outbox:
     # ── The end ──
 
     def _end(self) -> None:
+        # From here on this thread is the one that tells, and must not wait for itself.
+        self._thread = current_thread()
         self._carrier.close()
         try:
             reason = CLOSED if self._spool is None else KEPT

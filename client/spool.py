@@ -71,7 +71,7 @@ class Spool:
             """What an earlier owner took and nobody acknowledged, in the order of then."""
             # A number is never used again: what the position says of it would be believed.
             self._number = max(done_segment, *self._segments(), 0)
-            self._segment, self._size = self._next_segment()
+            self._segment, self._size = NONE, 0
         except BaseException:
             self._let_go()
             raise
@@ -87,7 +87,7 @@ class Spool:
                 self._write(frame)
                 self._frames.append(Frame(self._number, self._size, count))
                 written += 1
-        except OSError:
+        except BaseException:
             for _ in range(written):
                 self._frames.pop()
             raise
@@ -121,7 +121,7 @@ class Spool:
         try:
             _write_whole(self._segment, frame, self._size)
             os.fsync(self._segment)
-        except OSError:
+        except BaseException:
             # After a failed sync nobody knows what the disk has: nothing more is added to this one.
             with suppress(OSError):
                 os.ftruncate(self._segment, self._size)
@@ -141,7 +141,7 @@ class Spool:
             _write_whole(segment, MAGIC, 0)
             os.fsync(segment)
             _sync_folder(self._folder)
-        except OSError:
+        except BaseException:
             os.close(segment)
             path.unlink()
             raise
@@ -150,7 +150,8 @@ class Spool:
 
     def _remember(self, segment: int, end: int) -> None:
         text = POSITION.pack(segment, end, 0)[:-4]
-        os.pwrite(self._position, text + struct.pack(">I", zlib.crc32(text)), 0)
+        with suppress(OSError):
+            os.pwrite(self._position, text + struct.pack(">I", zlib.crc32(text)), 0)
         following = self._frames[0].segment if self._frames else self._number
         for number in range(segment, following):
             self._path(number).unlink(missing_ok=True)

@@ -15,10 +15,13 @@ REFUSED = {
 }
 """Nothing that waiting mends."""
 
+BROKEN = "Broker transport failure"
+
 
 def is_refused(error: KafkaError) -> bool:
     """Whether the broker does not let us in, or we do not trust it."""
-    return error.name() in REFUSED
+    # A connection that breaks amid the handshake is called an authentication error, too.
+    return error.name() in REFUSED and BROKEN not in error.str()
 
 
 def refusal(error: KafkaError) -> AccessRefused:

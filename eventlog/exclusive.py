@@ -17,7 +17,12 @@ from eventlog.errors import LogUnavailable, Overtaken, Unconfirmed
 from eventlog.producer import Publication
 from eventlog.reader import read_to_end
 from eventlog.records import InputRecord, LibraryHeaders
-from eventlog.settings import TRANSACTION_TIMEOUT_MS, KafkaSettings, transactional_producer
+from eventlog.settings import (
+    TRANSACTION_TIMEOUT_MS,
+    USAGE_BATCH_BYTES_MAX,
+    KafkaSettings,
+    transactional_producer,
+)
 
 FENCE_TIMEOUT_S: Final = 5.0
 FENCE_S_MAX: Final = 30.0
@@ -35,7 +40,9 @@ class ExclusiveWriter:
         self._topic = topic
         self._partition = partition
         identity = kafka.transactional_id(topic, partition)
-        self._producer = Producer(transactional_producer(kafka, identity))
+        # Usage topics take no larger batch than this.
+        limited = {"batch.size": USAGE_BATCH_BYTES_MAX}
+        self._producer = Producer({**transactional_producer(kafka, identity), **limited})
         self._fence()
         self._await_stable()
 
@@ -78,6 +85,8 @@ class ExclusiveWriter:
         try:
             self._producer.commit_transaction(END_TIMEOUT_S)
         except KafkaException as error:
+            if error_of(error).txn_requires_abort():
+                raise self._overtaken(str(error)) from error
             raise Unconfirmed(f"{self._where}: {error}") from error
 
     def __enter__(self) -> Self:

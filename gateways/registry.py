@@ -195,8 +195,11 @@ class Registry:
         self, method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] = {}
     ) -> bytes:
         request = urllib.request.Request(  # noqa: S310 -- the setting allows http and https alone
-            url, method=method, data=body, headers={**self._headers, **headers}
+            url, method=method, data=body, headers=dict(headers)
         )
+        for name, value in self._headers.items():
+            # Not for whoever a redirect names: a password may be among them.
+            request.add_unredirected_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_S, context=self._tls) as answer:  # noqa: S310
                 content: bytes = answer.read()

@@ -150,6 +150,10 @@ class Deciding(Correcting):
             # `room`, spelt out: every input comes here.
             if self._events_max - len(self.events) < OUTPUTS_PER_INPUT_MAX:
                 break
+            value = item.value
+            if overlay.intake_pause is not None and isinstance(value, Usage):
+                # Nor does what waits for an operator move time.
+                break
             if item.appended_at_ms > overlay.now_ms:
                 overlay.now_ms = item.appended_at_ms
             if overlay.now_ms >= overlay.day_ends_ms:
@@ -157,11 +161,8 @@ class Deciding(Correcting):
                 overlay.forget(self._rules.deduplication_window_ms)
             if overlay.sequence == 0:
                 self._adopt_default_card()
-            value = item.value
             # Most inputs are calls: their own type is seen in less time than their base.
             if type(value) is CallUsage or isinstance(value, Usage):
-                if overlay.intake_pause is not None:
-                    break
                 self._take_usage(index, item, value)
             elif isinstance(value, ask.Tick):
                 self._take_tick(index, item, value)
@@ -284,7 +285,10 @@ class Deciding(Correcting):
                 wallet.place_hold(command, overlay.cards, cause, usage_came_first=named)
             case ask.VoidHold():
                 placed = overlay.command((command.tenant_id, command.hold_id))
-                was_placed = placed is not None and isinstance(placed.outcome, HoldPlaced)
+                # One that is open was placed, be its command forgotten.
+                was_placed = command.hold_id in wallet.holds or (
+                    placed is not None and isinstance(placed.outcome, HoldPlaced)
+                )
                 wallet.void_hold(command, cause, was_placed=was_placed)
             case ask.AskToSpend():
                 wallet.ask_to_spend(command, overlay.cards, cause)

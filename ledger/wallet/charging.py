@@ -246,6 +246,8 @@ class Charging(WalletState):
 
     def _given_up(self, charge_event_id: str) -> done.ArrearsWrittenOff | None:
         """The last event that wrote off a part of a charge, if any stands."""
+        if charge_event_id not in self.given_up_since:
+            return None
         for event in reversed(self.undoable.values()):
             if done.given_up_micros(event, charge_event_id):
                 assert isinstance(event, done.ArrearsWrittenOff)

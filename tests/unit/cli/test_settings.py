@@ -90,6 +90,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("LEDGER_KAFKA_BOOTSTRAP_SERVERS", "kafka", "must be like host:9092,host:9092"),
         ("LEDGER_TOPIC_PREFIX", "prod/", "may hold letters, digits, . _ and -"),
         ("LEDGER_ACTOR", "a" * 65, "must be 1 to 64 printable characters"),
+        ("LEDGER_ACTOR", "ann", "must begin with `operator:`, like operator:ann"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_variable(variable: str, text: str, wanted: str) -> None:
