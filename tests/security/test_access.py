@@ -201,7 +201,9 @@ def test_what_is_not_a_users_own_is_forbidden(
 ) -> None:
     said = site.type(user, *command, exit_code=2)
     # Which of its questions is answered first is not for us to say.
-    assert re.search(r"Kafka forbids us what we asked for \((TOPIC|GROUP)_AUTHORIZATION_FAILED\)", said)
+    assert re.search(
+        r"Kafka forbids us what we asked for \((TOPIC|GROUP)_AUTHORIZATION_FAILED\)", said
+    )
 
 
 @pytest.mark.parametrize("user", ["setup", "projector", "ticker", "operator", "platform"])
