@@ -185,7 +185,9 @@ def fault_in(words: list[str]) -> str | None:
         return "there is no such command"
     command, rest = found
     try:
-        given, surplus, _ = command.make_parser(click.Context(command)).parse_args(rest)
+        # A command remembers its `--help` as its first context had it: the group's settings hold.
+        context = click.Context(command, **cli.context_settings)
+        given, surplus, _ = command.make_parser(context).parse_args(rest)
     except click.UsageError as error:
         return error.format_message()
     if isinstance(command, click.Group) and not given:

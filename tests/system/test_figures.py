@@ -42,9 +42,10 @@ def test_every_figure_is_read_and_moves_with_the_work(world: World) -> None:
     services = [world.start(name) for name in ("processor", "projector", "ticker")]
     world.wait_until_ready(*services)
     work = Work(world.partitions)
-    world.publish(work.opening())
+    poor = f"poor-{tenant_on(1, world.partitions)}"
+    world.publish([*work.opening(), opening(poor)])
     world.wait_until_decided()
-    world.publish([*work.more(CALLS), *oddities(world.partitions)])
+    world.publish([*work.more(CALLS), *oddities(tenant_on(0, world.partitions), poor)])
     world.wait_until_decided()
     world.publish(work.again())
     # When they are read as Prometheus does
@@ -69,9 +70,21 @@ def is_told(figure: Figure, read: dict[str, float]) -> bool:
     return bool(values) and (figure.name in OF_TROUBLE or any(values))
 
 
-def oddities(partitions: int) -> Iterator[Publication]:
+def opening(tenant: str) -> Publication:
+    """A project that is live, for a tenant who never pays in."""
+    opened = OpenProject(
+        command_id="open",
+        tenant_id=tenant,
+        actor="operator:ann",
+        reason="signed",
+        project_id="project-1",
+        live_from_ms=0,
+    )
+    return command(opened)
+
+
+def oddities(known: str, poor: str) -> Iterator[Publication]:
     """A refusal, a dead letter, usage for review, a grant for two operators, and arrears."""
-    known, poor = tenant_on(0, partitions), f"poor-{tenant_on(1, partitions)}"
     yield command(VoidHold(command_id="v", tenant_id=known, actor="calls", hold_id="never placed"))
     yield Publication(USAGE_CALLS.name, known.encode(), b"not Avro")
     yield usage(call("of tomorrow", known, ended_ms=now_ms() + 60 * MINUTE_MS))
@@ -83,16 +96,6 @@ def oddities(partitions: int) -> Iterator[Publication]:
         amount_micros=5_000 * MICROS_PER_USD,
     )
     yield command(grant)
-    opened = OpenProject(
-        command_id="open",
-        tenant_id=poor,
-        actor="operator:ann",
-        reason="signed",
-        project_id="project-1",
-        live_from_ms=0,
-    )
-    yield command(opened)
-    # Commands come first, however the topics interleave.
     yield usage(call("unpaid", poor, ended_ms=now_ms()))
 
 
