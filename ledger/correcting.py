@@ -117,7 +117,7 @@ class Correcting:
 
     def _trace(self, usage: AnyUsage, event_id: str) -> Trace | None:
         """What is remembered of usage of the same kind and tenant."""
-        packed = self.overlay.usage_trace((type(usage), usage.tenant_id), event_id)
+        packed = self.overlay.usage_trace(type(usage), usage.tenant_id, event_id)
         return None if packed is None else unpack(packed)
 
     def _outcome(self, trace: Trace, event_id: str) -> UsageEvent:

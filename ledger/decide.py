@@ -187,7 +187,7 @@ class Deciding(Correcting):
             return
         overlay, content_hash = self.overlay, item.content_hash
         tenant_id, event_id = usage.tenant_id, usage.event_id
-        known = overlay.usage_trace((type(usage), tenant_id), event_id)
+        known = overlay.usage_trace(type(usage), tenant_id, event_id)
         if known is not None and known[:HASH_SIZE] == content_hash:
             self.repeats += 1
             return

@@ -4,7 +4,7 @@ By kind, tenant and event id: the content's hash, and where in the partition's l
 stands. What the outcome says (the facts, the charge, what it drew) is read back from there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, Protocol
 
 HASH_SIZE: Final = 16
@@ -13,6 +13,9 @@ _CORRECTED: Final = 1 << 63
 
 UsageKey = tuple[type, str]
 """A kind of usage and a tenant: within them, ids are unique."""
+
+Find = Callable[[str], bytes | None]
+"""From an event id to its packed trace; None if it was never seen, or is forgotten."""
 
 _NONE: Final[Mapping[str, bytes]] = {}
 
@@ -39,8 +42,8 @@ def unpack(packed: bytes) -> Trace:
 class UsageMemory(Protocol):
     """The port. There is one for each partition, and only what was committed is in it."""
 
-    def find(self, key: UsageKey, event_id: str) -> bytes | None:
-        """The packed trace of a usage event; None if it was never seen, or is forgotten."""
+    def finder(self, key: UsageKey) -> Find:
+        """How to find a tenant's usage of a kind; good until something is learned."""
         ...
 
     def learn(self, key: UsageKey, traces: Mapping[str, bytes]) -> None:
@@ -58,8 +61,8 @@ class MemoryInRam:
     def __init__(self) -> None:
         self._traces: dict[UsageKey, dict[str, bytes]] = {}
 
-    def find(self, key: UsageKey, event_id: str) -> bytes | None:
-        return self._traces.get(key, _NONE).get(event_id)
+    def finder(self, key: UsageKey) -> Find:
+        return self._traces.get(key, _NONE).get
 
     def learn(self, key: UsageKey, traces: Mapping[str, bytes]) -> None:
         self._traces.setdefault(key, {}).update(traces)

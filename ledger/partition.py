@@ -5,9 +5,10 @@ commit. Replay writes through the same overlay, so both end with the same state.
 """
 
 from bisect import bisect_left, insort
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final, NamedTuple
+
+import msgspec
 
 from ledger.commands import AskToSpend, PlaceHold, VoidHold
 from ledger.events import (
@@ -37,7 +38,7 @@ from ledger.events import (
     WalletEvent,
     is_outcome,
 )
-from ledger.memory import MemoryInRam, UsageKey, UsageMemory, pack, unpack
+from ledger.memory import Find, MemoryInRam, UsageKey, UsageMemory, pack, unpack
 from ledger.rates import CardBook, RateCard
 from ledger.usage import AnyUsage, CallUsage, ChatUsage, CrawlUsage
 from ledger.wallet import Wallet
@@ -155,6 +156,13 @@ class PartitionState:
         }
 
 
+class Seen(msgspec.Struct, frozen=True):
+    """Traces of a tenant's usage of one kind: a batch's, and how to find earlier ones."""
+
+    in_batch: dict[str, bytes]
+    find: Find
+
+
 class Overlay:
     """What a batch changes, kept beside the state until its transaction is committed."""
 
@@ -173,7 +181,8 @@ class Overlay:
         self._forgotten_before_ms = state.forgotten_before_ms
         self._forgotten_before_place = 0
         self._wallets: dict[str, Wallet] = {}
-        self._usage: defaultdict[UsageKey, dict[str, bytes]] = defaultdict(dict)
+        self._calls: dict[str, Seen] = {}
+        self._seen = {CallUsage: self._calls, CrawlUsage: {}, ChatUsage: {}}
         self._reviewed: dict[tuple[UsageKey, str], bytes] = {}
         self._chat_charges: dict[tuple[str, ChatHour], int] = {}
         self._collections: dict[str, tuple[int, ...]] = {}
@@ -218,14 +227,15 @@ class Overlay:
         """Whose wallets the batch touched."""
         return self._wallets
 
-    def usage_trace(self, key: UsageKey, event_id: str) -> bytes | None:
+    def usage_trace(self, kind: type[AnyUsage], tenant_id: str, event_id: str) -> bytes | None:
         """The packed trace of a usage event, if one of that id was decided before."""
-        packed = self._usage[key].get(event_id) or self._state.usage.find(key, event_id)
+        seen = self._seen[kind].get(tenant_id) or self._see(kind, tenant_id)
+        packed = seen.in_batch.get(event_id) or seen.find(event_id)
         if packed is not None and unpack(packed).place >= self._forgotten_before_place:
             return packed
         if not self._state.reviewed and not self._reviewed:
             return None
-        name = (key, event_id)
+        name = ((kind, tenant_id), event_id)
         return self._reviewed.get(name) or self._state.reviewed.get(name)
 
     def chat_charge(self, tenant_id: str, hour: ChatHour) -> int:
@@ -275,15 +285,22 @@ class Overlay:
 
     # ── Writing ──
 
+    def _see(self, kind: type[AnyUsage], tenant_id: str) -> Seen:
+        seen = self._seen[kind].get(tenant_id)
+        if seen is None:
+            find = self._state.usage.finder((kind, tenant_id))
+            seen = self._seen[kind][tenant_id] = Seen({}, find)
+        return seen
+
     def note(self, event: Event) -> None:
         """Remember what an event means beyond its wallet: ids, what is due, cards, the position."""
         place = self.place
         self.place = place + 1
         if isinstance(event, CallCharged):
             # Most events are charges of calls: the short way.
-            usage = event.usage
-            key = CallUsage, event.originator_id
-            self._usage[key][usage.event_id] = event.input_hash + place.to_bytes(8, "big")
+            usage, tenant_id = event.usage, event.originator_id
+            seen = self._calls.get(tenant_id) or self._see(CallUsage, tenant_id)
+            seen.in_batch[usage.event_id] = event.input_hash + place.to_bytes(8, "big")
             if usage.hold_id is not None or usage.corrects is not None:
                 self._note_usage(event, usage, ends_hold=event.ends_hold)
         elif isinstance(event, UsageEvent):
@@ -307,11 +324,11 @@ class Overlay:
 
     def _note_usage_event(self, event: UsageEvent, place: int) -> None:
         usage, tenant_id = event.usage, event.originator_id
-        key = type(usage), tenant_id
+        kind = type(usage)
         trace = pack(event.input_hash, place)
-        self._usage[key][usage.event_id] = trace
+        self._see(kind, tenant_id).in_batch[usage.event_id] = trace
         if isinstance(event, InputHeldForReview):
-            self._reviewed[key, usage.event_id] = trace
+            self._reviewed[(kind, tenant_id), usage.event_id] = trace
         elif isinstance(event, CorrectionWaits):
             self._await(Due(event.waits_until_ms, tenant_id, CORRECTION, event.corrected))
         elif isinstance(event, ChatCounted):
@@ -337,12 +354,12 @@ class Overlay:
         if isinstance(usage, CallUsage) and usage.hold_id is not None and not ends_hold:
             self._holds_named_by_usage[tenant_id, usage.hold_id] = event.recorded_at_ms
         if usage.corrects is not None and event.is_applied:
-            key = type(usage), tenant_id
-            packed = self.usage_trace(key, usage.corrects)
+            kind = type(usage)
+            packed = self.usage_trace(kind, tenant_id, usage.corrects)
             if packed is not None:
                 known = unpack(packed)
                 corrected = pack(known.content_hash, known.place, is_corrected=True)
-                self._usage[key][usage.corrects] = corrected
+                self._see(kind, tenant_id).in_batch[usage.corrects] = corrected
             name = usage_name(usage)
             if name in self.wallet(tenant_id).waiting:
                 self._await(Due(event.recorded_at_ms, tenant_id, GO_ON, name))
@@ -387,9 +404,10 @@ class Overlay:
         state.intake_pause = self.intake_pause
         state.cards = self.cards
         state.wallets.update(self._wallets)
-        for key, traces in self._usage.items():
-            if traces:
-                state.usage.learn(key, traces)
+        for kind, tenants in self._seen.items():
+            for tenant_id, seen in tenants.items():
+                if seen.in_batch:
+                    state.usage.learn((kind, tenant_id), seen.in_batch)
         state.reviewed.update(self._reviewed)
         state.chat_charges.update(self._chat_charges)
         state.collections.update(self._collections)
