@@ -13,7 +13,7 @@ demo: venv ## Kafka, Postgres, all services and recorded usage (KEEP=1 stays up)
 	@.venv/bin/ledger demo $(if $(KEEP),--keep)
 
 test: venv ## all tests, on a real Kafka and Postgres, but those of `registry`
-	@$(PY) -m pytest -q -m 'not apicurio'
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m 'not apicurio'
 
 unit: venv ## the tests that need no Kafka and no Postgres
 	@$(PY) -m pytest -q -m 'not stack and not apicurio'
