@@ -10,7 +10,7 @@ from ledger.money import MICROS_PER_USD
 from ledger.usage import CallUsage, Tier
 from schemas import codec
 
-ASKER: Final = "service:bench"
+ASKER: Final = "operator:bench"
 DAY_MS: Final = 86_400_000
 FUNDS_MICROS: Final = 1_000_000 * MICROS_PER_USD
 OPEN_CAP_MS: Final = 600_000

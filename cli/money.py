@@ -19,8 +19,8 @@ from ledger.money import format_usd
     "top-up",
     cls=AmountCommand,
     epilog=examples(
-        "ledger top-up acme 50",
-        "ledger top-up acme 200 --payment pi_3Qx --reason 'wire of 3 May'",
+        "ledger top-up acme 50 --reason 'wire of 3 May'",
+        "ledger top-up acme 200 --payment pi_3Qx --reason 'paid by card, ticket 4710'",
     ),
 )
 @click.argument("tenant", type=ID)
@@ -32,10 +32,11 @@ def top_up(asking: Asking, tenant: str, amount_micros: int, payment: str | None)
 
     From $20.00. Records a payment that succeeded elsewhere; charges no payment card. It becomes a
     lot of the wallet's funds: unspent, it can be refunded. What the tenant owes is collected from
-    it at once. Above LEDGER_APPROVAL_ABOVE_USD another operator has to approve it.
+    it at once. Above LEDGER_APPROVAL_ABOVE_USD another operator has to approve it. A reason is
+    needed.
     """
     command = SettleTopUp(
-        **asking.named(tenant),
+        **asking.with_reason(tenant),
         payment_id=payment or asking.command_id,
         amount_micros=amount_micros,
     )

@@ -212,8 +212,12 @@ def fault_in_command(command: Command) -> str | None:
             return "what is for a whole partition has no tenant_id"
     elif not is_id(command.tenant_id):
         return "tenant_id must be 1 to 64 printable characters"
-    if _needs_reason(command) and not command.reason.strip():
-        return "reason must say why: what an operator does is recorded with it"
+    by_operator = command.actor.startswith(OPERATOR_PREFIX)
+    if _is_for_operators(command, by_operator=by_operator):
+        if not by_operator:
+            return f"only operators do this: actor must begin with {OPERATOR_PREFIX}"
+        if not command.reason.strip():
+            return "reason must say why: what an operator does is recorded with it"
     match command:
         case OpenProject():
             if not 0 <= (command.live_from_ms or 0) <= TIME_MS_MAX:
@@ -268,8 +272,11 @@ def fault_in_command(command: Command) -> str | None:
             raise AssertionError(f"no rule for {type(command).__name__}")
 
 
-def _needs_reason(command: Command) -> bool:
-    """What only operators do carries a reason (PRODUCT decision 20)."""
+def _is_for_operators(command: Command, *, by_operator: bool) -> bool:
+    """Whether it is done under an operator's own id, with a reason (PRODUCT decision 20).
+
+    A payment that a service reports is a fact; the same, typed by a person, is that person's word.
+    """
     match command:
         case (
             AdjustBalance()
@@ -294,6 +301,8 @@ def _needs_reason(command: Command) -> bool:
             return True
         case OpenProject():
             return command.live_from_ms is not None
+        case SettleTopUp():
+            return by_operator
         case _:
             return False
 

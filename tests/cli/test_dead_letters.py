@@ -24,7 +24,7 @@ PRICE_MICROS = 900_000
 
 def test_what_was_set_aside_is_looked_into_and_resent_once(machine: Machine) -> None:
     machine.type("project open acme clinic --live-from 2026-01-01 --reason signed")
-    machine.type("top-up acme 50")
+    machine.type("top-up acme 50 --reason paid")
     home = partition_of(b"acme", PARTITIONS)
     publish(
         machine,

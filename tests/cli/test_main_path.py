@@ -34,13 +34,14 @@ USAGE = {
 def test_from_up_to_verify_and_nothing_is_left_running(machine: Machine, tmp_path: Path) -> None:
     # A tenant with money and a live project
     assert "Opened clinic of acme, in sandbox." in machine.type("project open acme clinic")
-    assert "Topped up acme by $50.00." in machine.type("top-up acme 50 --id top-up-1")
+    assert "Topped up acme by $50.00." in machine.type("top-up acme 50 --id top-up-1 --reason paid")
     assert "clinic of acme is live" in machine.type("project live acme clinic")
     assert "clinic" in machine.type("project list acme")
 
     # The same command again is no second top-up; another under its id is refused
-    machine.type("top-up acme 50 --id top-up-1")
-    assert "Refused (conflict)" in machine.type("top-up acme 60 --id top-up-1", exit_code=1)
+    machine.type("top-up acme 50 --id top-up-1 --reason paid")
+    other = "top-up acme 60 --id top-up-1 --reason paid"
+    assert "Refused (conflict)" in machine.type(other, exit_code=1)
 
     # A hold sets money aside, and the call's usage captures it
     assert "Allowed: $0.90 held" in machine.type("hold place acme clinic --id call-1")
@@ -87,7 +88,7 @@ def test_a_broker_that_hangs_is_named_and_one_that_dies_ends_all(machine: Machin
 
     # When its process is stopped, whoever asks is told where nothing answers
     broker.suspend()
-    assert "does not answer within" in machine.type("top-up acme 50", exit_code=3)
+    assert "does not answer within" in machine.type("top-up acme 50 --reason paid", exit_code=3)
     broker.resume()
 
     # When it dies, everything ends, and the log to look into is named

@@ -26,7 +26,7 @@ def event_of(said: str) -> str:
 
 def test_an_operators_day(machine: Machine, tmp_path: Path) -> None:
     machine.type("project open acme clinic --live-from 2026-01-01 --reason signed")
-    machine.type("top-up acme 50 --id top-up-1")
+    machine.type("top-up acme 50 --id top-up-1 --reason paid")
     machine.type("budget set acme 1")
     machine.type("low-balance acme 49.50")
     assert "may begin" in machine.type("hold ask acme clinic crawl")

@@ -178,7 +178,9 @@ def site(own: Stack, guarded: Guarded, tmp_path_factory: pytest.TempPathFactory)
 
 def test_from_a_top_up_to_a_balance_with_every_connection_guarded(site: Site) -> None:
     site.type("operator", "project", "open", "acme", "clinic")
-    assert "Topped up acme by $50.00." in site.type("operator", "top-up", "acme", "50")
+    assert "Topped up acme by $50.00." in site.type(
+        "operator", "top-up", "acme", "50", "--reason", "paid"
+    )
     site.type("operator", "project", "live", "acme", "clinic")
     hold = ("hold", "place", "acme", "clinic", "--id", "call-1")
     assert "$0.90 held" in site.type("platform", *hold)

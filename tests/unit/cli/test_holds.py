@@ -46,7 +46,8 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("client.ledger_client.LedgerClient", world)
     monkeypatch.setattr("cli.asking.quiet_kafka", attrgetter("kafka"))
     monkeypatch.setenv("LEDGER_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    for line in ("project open acme clinic", "project live acme clinic", "top-up acme 50"):
+    paid = "top-up acme 50 --reason paid"
+    for line in ("project open acme clinic", "project live acme clinic", paid):
         typed(line)
 
 

@@ -67,7 +67,7 @@ def typed(line: str) -> Result:
 
 
 def test_a_top_up_says_what_it_did_and_how_to_repeat_it(ledger: type[Ledger]) -> None:
-    result = typed("top-up acme 50 --id t-1")
+    result = typed("top-up acme 50 --id t-1 --reason paid")
     assert result.exit_code == 0
     assert result.output == (
         "Topped up acme by $50.00.\n"
@@ -77,6 +77,7 @@ def test_a_top_up_says_what_it_did_and_how_to_repeat_it(ledger: type[Ledger]) ->
         command_id="t-1",
         tenant_id="acme",
         actor="operator:ann",
+        reason="paid",
         payment_id="t-1",
         amount_micros=50_000_000,
     )
@@ -84,7 +85,7 @@ def test_a_top_up_says_what_it_did_and_how_to_repeat_it(ledger: type[Ledger]) ->
 
 
 def test_a_new_id_is_made_where_none_is_given(ledger: type[Ledger]) -> None:
-    first, second = typed("top-up acme 50"), typed("top-up acme 50")
+    first, second = (typed("top-up acme 50 --reason paid") for _ in range(2))
     ids = [command.command_id for command, _ in ledger.asked]
     assert len(set(ids)) == 2
     assert ids[0] in first.output
@@ -164,7 +165,7 @@ def test_a_refusal_prints_its_sentence_and_exits_with_1(
 
 def test_a_refusal_is_json_too(ledger: type[Ledger], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "refusal", Refusal.conflict)
-    result = typed("top-up acme 50 --id t-1 --json")
+    result = typed("top-up acme 50 --id t-1 --reason paid --json")
     assert result.exit_code == 1
     said = json.loads(result.stdout)
     assert (said["is_accepted"], said["refusal"]) == (False, "conflict")
@@ -174,13 +175,15 @@ def test_no_answer_tells_how_to_learn_it(
     ledger: type[Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger, "is_silent", True)
-    result = typed("top-up acme 50 --id t-1 --timeout 0.5")
+    result = typed("top-up acme 50 --id t-1 --reason paid --timeout 0.5")
     assert result.exit_code == 3
     assert "No answer within 0.5 s. Kafka answers" in result.stderr
     assert "repeat it with --id t-1: it is applied once" in result.stderr
 
 
-@pytest.mark.parametrize("line", ["balance", "topics check", "top-up acme 50", "verify"])
+@pytest.mark.parametrize(
+    "line", ["balance", "topics check", "top-up acme 50 --reason paid", "verify"]
+)
 def test_without_a_stack_every_command_says_how_to_start_one(
     line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +202,7 @@ def test_kafka_that_does_not_listen_is_told_at_once(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "line", ["topics check", "top-up acme 50", "verify", "publish usage.calls.jsonl"]
+    "line", ["topics check", "top-up acme 50 --reason paid", "verify", "publish usage.calls.jsonl"]
 )
 def test_kafka_that_listens_and_does_not_answer_is_told_with_its_address(
     line: str, hung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -222,7 +225,7 @@ def test_no_answer_because_kafka_hangs_is_told_as_that(
 
     monkeypatch.setattr(ledger, "is_silent", True)
     monkeypatch.setattr("cli.asking.quiet_kafka", hangs_later)
-    result = typed("top-up acme 50 --id t-1")
+    result = typed("top-up acme 50 --id t-1 --reason paid")
     assert result.exit_code == 3
     assert f"Kafka at {hung} takes connections and does not answer" in result.stderr
     assert "Whether the command was decided before that is not known." in result.stderr

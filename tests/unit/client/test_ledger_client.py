@@ -17,7 +17,7 @@ from schemas import codec
 from tests.unit.client.usage import call
 
 GRANT = GrantCredit(
-    command_id="g-1", tenant_id="acme", actor="service:x", reason="because", amount_micros=5
+    command_id="g-1", tenant_id="acme", actor="operator:x", reason="because", amount_micros=5
 )
 REFUSED = Reply(
     command_id="g-1", tenant_id="acme", event_id="e", recorded_at_ms=1, refusal=Refusal.closed
@@ -165,7 +165,7 @@ def test_who_cannot_hear_answers_is_told_and_tries_again(
 
 def test_a_command_outside_its_contract_is_not_sent(ledger: LedgerClient, replies: Replies) -> None:
     wrong = GrantCredit(
-        command_id="g-1", tenant_id="acme", actor="x", reason="because", amount_micros=0
+        command_id="g-1", tenant_id="acme", actor="operator:x", reason="because", amount_micros=0
     )
     with pytest.raises(OutsideContract, match="amount_micros"):
         ledger.ask(wrong)

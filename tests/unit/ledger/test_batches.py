@@ -29,7 +29,7 @@ def grant(number: int, amount_micros: int = 1) -> ask.Command:
     return ask.GrantCredit(
         command_id=f"grant-{number}",
         tenant_id=TENANT,
-        actor="a",
+        actor="operator:a",
         reason="because",
         amount_micros=amount_micros,
     )
@@ -150,7 +150,11 @@ def test_collecting_from_many_charges_costs_time_in_proportion(count: int) -> No
     for number in range(count):
         wallet.owe(f"call-{number}", 1, since=number)
     paid = ask.GrantCredit(
-        command_id="paid", tenant_id=TENANT, actor="a", reason="because", amount_micros=count
+        command_id="paid",
+        tenant_id=TENANT,
+        actor="operator:a",
+        reason="because",
+        amount_micros=count,
     )
     began = time.perf_counter()
     decision = decide(scenario.state, inputs(paid), NOON_MS, NOON_MS, Rules())

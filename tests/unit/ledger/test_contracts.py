@@ -89,7 +89,7 @@ def test_usage_at_the_ends_of_its_ranges_keeps_the_contract(changes: dict[str, A
     assert fault_in_call(msgspec.structs.replace(USAGE, **changes)) is None
 
 
-HEAD: dict[str, Any] = {"command_id": "c", "tenant_id": "t", "actor": "a"}
+HEAD: dict[str, Any] = {"command_id": "c", "tenant_id": "t", "actor": "operator:a"}
 HOLD: dict[str, Any] = {"project_id": "p", "tier": Tier.ECONOMY, "duration_cap_ms": 1}
 TOP_UP: dict[str, Any] = {"payment_id": "p", "amount_micros": 1}
 
@@ -183,6 +183,7 @@ def test_a_reason_may_be_long_and_in_any_script(reason: str) -> None:
         (ask.SetTerms, {"is_postpay": False, "credit_limit_micros": 0}),
         (ask.ReturnToSandbox, {"project_id": "p"}),
         (ask.OpenProject, {"project_id": "p", "live_from_ms": 0}),
+        (ask.SettleTopUp, TOP_UP),
     ],
 )
 @pytest.mark.rule("20.reason")
@@ -190,6 +191,19 @@ def test_what_only_operators_do_needs_a_reason(
     kind: type[ask.Command], fields: dict[str, Any], reason: str
 ) -> None:
     assert "reason" in (fault_in_command(kind(**HEAD, reason=reason, **fields)) or "")
+
+
+@pytest.mark.parametrize("kind", [ask.Approve, ask.Decline])
+@pytest.mark.rule("20.second-operator")
+def test_only_an_operator_approves(kind: type[ask.Approve | ask.Decline]) -> None:
+    by = {"command_id": "c", "tenant_id": "t", "reason": "because", "approval_id": "a"}
+    assert fault_in_command(kind(**by, actor="operator:bea")) is None
+    assert "operator:" in (fault_in_command(kind(**by, actor="service:web")) or "")
+
+
+def test_a_payment_that_a_service_reports_needs_no_reason() -> None:
+    by = {"command_id": "c", "tenant_id": "t", "actor": "payments"}
+    assert fault_in_command(ask.SettleTopUp(**by, **TOP_UP)) is None
 
 
 TICK = ask.Tick(command_id="tick", tenant_id="", actor="service:ticker")

@@ -110,7 +110,7 @@ class Inputs:
         paid = SettleTopUp(
             command_id="pay",
             tenant_id=OWN,
-            actor="operator:ann",
+            actor="payments",
             payment_id="pi_1",
             amount_micros=20_000_000,
         )
