@@ -35,6 +35,7 @@ from ledger.events import (
     SpendAllowed,
     SpendRefused,
     UsageEvent,
+    UsageWithdrawn,
     WalletEvent,
     is_outcome,
 )
@@ -334,7 +335,8 @@ class Overlay:
         elif isinstance(event, ChatCounted):
             hour = event.hour
             self._await(Due(hour.closes_at_ms, tenant_id, CHAT, hour))
-        ends_hold = isinstance(event, InputHeldForReview | CorrectionWaits) and event.ends_hold
+        may_end = InputHeldForReview | CorrectionWaits | UsageWithdrawn
+        ends_hold = isinstance(event, may_end) and event.ends_hold
         self._note_usage(event, usage, ends_hold=ends_hold)
 
     def _await(self, due: Due) -> None:

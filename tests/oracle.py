@@ -463,7 +463,7 @@ def _move(wallet: Wallet, tenant: Figures, name: str, fields: Avro) -> None:
             wallet.take({"draws": fields["taken"], "credit_micros": 0})
             wallet.take(fields | {"draws": fields["returned"]}, -1)
             wallet.arrears_micros += sum(one["amount_micros"] for one in fields["portions"])
-        case "InputHeldForReview" | "CorrectionWaits" if fields["ends_hold"]:
+        case "InputHeldForReview" | "CorrectionWaits" | "UsageWithdrawn" if fields["ends_hold"]:
             wallet.release(fields["usage"][1]["hold_id"])
         case "CallCharged" | "CrawlCharged":
             _charge(wallet, tenant, name, fields)

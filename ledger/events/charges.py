@@ -255,10 +255,12 @@ class ChargeReversed(WalletEvent, frozen=True, gc=False):
 
 
 class UsageWithdrawn(UsageEvent, frozen=True, gc=False):
-    """Usage that upstream took back: what it corrects did not happen."""
+    """Usage that upstream took back: what it corrects did not happen. `ends_hold`: as of a charge."""
+
+    ends_hold: bool = False
 
     def mutate(self, wallet: WalletState) -> None:
-        wallet.note_usage(self.usage, ends_hold=False)
+        wallet.note_usage(self.usage, ends_hold=self.ends_hold)
 
 
 class CorrectionWaits(UsageEvent, frozen=True, gc=False):

@@ -176,7 +176,7 @@ class Charging(WalletState):
         cause: Cause,
     ) -> None:
         """Reverse a charge of what did not happen."""
-        self.record(done.UsageWithdrawn(*self.envelope(cause), usage), cause)
+        self._withdraw(usage, cause)
         self._reverse(charge, collected, cause)
 
     def correct_chat(
@@ -198,7 +198,7 @@ class Charging(WalletState):
             restored = self._reverse(charge, collected, cause)
         self._uncount(counted, card, cause)
         if usage.withdrawn:
-            self.record(done.UsageWithdrawn(*self.envelope(cause), usage), cause)
+            self._withdraw(usage, cause)
         elif (usage.project_id, began_at(usage)) == (hour.project_id, hour.started_at_ms):
             self._count(usage, hour, card, cause)
         else:
@@ -281,6 +281,10 @@ class Charging(WalletState):
         else:
             assert isinstance(price, CallPrice)
             self.charge_call(usage, price, cause, is_simulated=is_simulated)
+
+    def _withdraw(self, usage: AnyUsage, cause: Cause) -> None:
+        withdrawn = (usage, self._ends_hold(usage))
+        self.record(done.UsageWithdrawn(*self.envelope(cause), *withdrawn), cause)
 
     def _ends_hold(self, usage: AnyUsage) -> bool:
         return isinstance(usage, CallUsage) and usage.hold_id in self.holds

@@ -15,6 +15,8 @@ CALLS = [
     # A crawl's id is none of a call's.
     ("grant 2.00, crawl 101 lasting 7:30 as u",   "call real of u",          "waits, funds 1.875"),
     # It clears what is owed of the charge, then gives back in the opposite order of drawing.
+    # Usage that names a hold ends it, a withdrawal too.
+    ("top up 20.00, call success as u, hold standard", "call success of u withdrawn for h1", "withdrawn, moved back 0.90, held 0.00, holds nothing, funds 20.00"),
     ("grant 0.50, call success as u",             "call success of u withdrawn", "moved back 0.90, arrears 0.00, funds 0.50"),
     ("grant 0.50, call success as u, grant 0.10", "call spam of u",          "charged 0.10, arrears 0.00, funds 0.50, lots grant 0.40 + grant 0.10"),
     ("grant 0.50, top up 20.00, call success as u", "call success of u withdrawn", "lots grant 0.50 + payment 20.00, gave payment 0.40 + grant 0.50"),

@@ -343,6 +343,7 @@ _EVENTS: Final[dict[str, done.Event]] = {
         arrears_micros=0,
     ),
     "UsageWithdrawn": done.UsageWithdrawn(*_ENVELOPE, _CHAT_CORRECTION),
+    "UsageWithdrawn with its hold": done.UsageWithdrawn(*_ENVELOPE, _CORRECTION, ends_hold=True),
     "CorrectionWaits": done.CorrectionWaits(
         *_ENVELOPE, _CRAWL_CORRECTION, ends_hold=True, waits_until_ms=_NOON_MS
     ),
