@@ -11,7 +11,9 @@ from ledger.events import (
     CallCharged,
     ChargeReversed,
     ChatCharged,
+    ChatCounted,
     ChatHour,
+    ChatUncounted,
     CrawlCharged,
     CreditGranted,
     Draw,
@@ -59,7 +61,7 @@ class Account:
         yield from self._before(event, cards)
         before = self.wallet.reach
         try:
-            self.wallet.apply(event, cards)
+            self.wallet.apply(event)
         except (AssertionError, KeyError) as error:
             self.is_followed = False
             yield Doubt("an event that fits the wallet", f"{type(event).__name__}: {error!r}")
@@ -104,6 +106,8 @@ class Account:
                     max(0, -event.amount_micros),
                     drawn_micros(event.draws) + event.credit_micros,
                 )
+            case ChatCounted() | ChatUncounted():
+                yield from self._fit_hour_price(event, cards)
             case ChargeReversed():
                 yield from self._fit_reversal(event)
             case OperationUndone():
@@ -151,6 +155,21 @@ class Account:
             return card.price(event.usage)
         chat = self.wallet.chats.get(event.hour)
         return chat and card.price_chat(chat.input_tokens, chat.output_tokens)
+
+    def _fit_hour_price(
+        self, event: ChatCounted | ChatUncounted, cards: CardBook
+    ) -> Iterator[Doubt]:
+        """What an open hour's tokens come to; events of before version 3 do not tell it."""
+        hour, chat = event.hour, self.wallet.chats.get(event.hour, NOTHING_COUNTED)
+        card = cards.version(hour.card_id, hour.card_version)
+        sign, of = (1, event.usage) if isinstance(event, ChatCounted) else (-1, event)
+        into, out = (
+            chat.input_tokens + sign * of.input_tokens,
+            chat.output_tokens + sign * of.output_tokens,
+        )
+        price = card and card.price_chat(into, out)
+        if event.price_micros and price is not None:
+            yield from _equal("price of the hour", price.amount_micros, event.price_micros)
 
     def _is_at_first(self, event: CallCharged | CrawlCharged) -> bool:
         """Neither a correction, which keeps mode and card, nor accepted at an operator's price."""

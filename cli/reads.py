@@ -70,7 +70,7 @@ CHATS: Final = {
     "hours_count": "Hours",
     "closes_at_ms": "The next at (UTC)",
     "tokens": "Tokens in / out",
-    "held_micros": "Held",
+    "price_micros": "Come to",
 }
 
 
@@ -206,6 +206,7 @@ def wallet_row(wallet: "Wallet") -> dict[str, object]:
     return {
         **asdict(wallet),
         "balance_micros": wallet.balance_micros,
+        "held_micros": wallet.counts_as_held_micros,
         "available_micros": wallet.available_micros,
     }
 
@@ -309,7 +310,7 @@ def _open_chats(hours: "list[ChatHourRow]") -> list[dict[str, object]]:
             "tokens": _in_and_out(
                 sum(hour.input_tokens for hour in own), sum(hour.output_tokens for hour in own)
             ),
-            "held_micros": sum(hour.held_micros for hour in own),
+            "price_micros": sum(hour.price_micros for hour in own),
         }
         for (project_id, is_simulated), own in sorted(of_project.items())
     ]

@@ -151,7 +151,7 @@ def _tenant(database: "Database", wallet: "Wallet") -> TenantFigures:
         wallet.tenant_id,
         terms(wallet),
         wallet.balance_micros,
-        wallet.held_micros,
+        wallet.counts_as_held_micros,
         wallet.arrears_micros,
     )
     for movement in every_movement(database, wallet.tenant_id):

@@ -335,8 +335,10 @@ class Overlay:
         elif isinstance(event, ChatCounted):
             hour = event.hour
             self._await(Due(hour.closes_at_ms, tenant_id, CHAT, hour))
-        may_end = InputHeldForReview | CorrectionWaits | UsageWithdrawn
-        ends_hold = isinstance(event, may_end) and event.ends_hold
+        ends_hold = (
+            isinstance(event, InputHeldForReview | CorrectionWaits | UsageWithdrawn)
+            and event.ends_hold
+        )
         self._note_usage(event, usage, ends_hold=ends_hold)
 
     def _await(self, due: Due) -> None:
@@ -391,7 +393,7 @@ class Overlay:
             self.begin_day()
             self.forget(window_ms)
         if isinstance(event, WalletEvent):
-            self.wallet(event.originator_id).apply(event, self.cards)
+            self.wallet(event.originator_id).apply(event)
         self.note(event)
 
     def merge(self) -> None:

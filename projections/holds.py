@@ -31,7 +31,7 @@ Name = tuple[str, str]
 """A tenant and the id of a hold."""
 
 
-_OF_USAGE: Final = CallCharged | InputHeldForReview | CorrectionWaits | UsageWithdrawn
+UsageThatEnds = CallCharged | InputHeldForReview | CorrectionWaits | UsageWithdrawn
 """What may end the hold that its usage names."""
 
 
@@ -225,7 +225,7 @@ def fold(
 
 def ended_by(event: Event) -> Name | None:
     """The hold that the event ends."""
-    if isinstance(event, _OF_USAGE):
+    if isinstance(event, UsageThatEnds):
         if not event.ends_hold:
             return None
         assert isinstance(event.usage, CallUsage)
@@ -263,7 +263,7 @@ def _not_open(offset: int, name: Name) -> BrokenLog:
 
 def _end(event: Event) -> tuple[HoldState, int, str | None]:
     """A row's state, when it ended, and the usage that captured it."""
-    if isinstance(event, _OF_USAGE):
+    if isinstance(event, UsageThatEnds):
         return HoldState.CAPTURED, event.recorded_at_ms, event.usage.event_id
     state = HoldState.EXPIRED if isinstance(event, HoldExpired) else HoldState.VOIDED
     return state, event.recorded_at_ms, None

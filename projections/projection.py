@@ -128,11 +128,11 @@ class Folded:
         Raises `BrokenLog`: the log's fault only if no other projector has moved the checkpoint.
         """
         # Charges that end no hold are most of a log, and mean nothing to these.
-        released = self._add_others([item for item in batch if holds.concerns(item[1])])
+        released, unheld = self._add_others([item for item in batch if holds.concerns(item[1])])
         known = self.rows.wallets
         for wallet in wallets.load(self._database, batch, known, self._due.wallets):
             self._balances[wallet.tenant_id] = wallet.balance_micros
-        wallets.fold(batch, known, released)
+        wallets.fold(batch, known, released, unheld)
         usage_daily.fold(batch, self.usage_daily)
         accounts.fold(batch, self.account_months)
         rows = movements.fold(self._place, batch, self._balances, self.prices)
@@ -141,14 +141,14 @@ class Folded:
         self.days |= {event.recorded_at_ms // DAY_MS for _, event in batch}
         self.events += len(batch)
 
-    def _add_others(self, batch: Batch) -> dict[int, int]:
-        """Fold all but money; what the event at each offset gave back of what was held."""
+    def _add_others(self, batch: Batch) -> tuple[dict[int, int], dict[int, int]]:
+        """Fold all but money; by offset, what was given back of holds, and what more is unheld."""
         database, rows, due = self._database, self.rows, self._due
         released = holds.fold(batch, rows.holds, self._open_before)
         projects.MODEL.load(database, batch, rows.projects, due.projects)
         projects.fold(batch, rows.projects)
         chat_hours.MODEL.load(database, batch, rows.chat_hours, due.chat_hours)
-        released |= chat_hours.fold(batch, rows.chat_hours)
+        of_chats, unheld = chat_hours.fold(batch, rows.chat_hours)
         reviews.MODEL.load(database, batch, rows.reviews, due.reviews)
         reviews.fold(batch, rows.reviews)
         approvals.MODEL.load(database, batch, rows.approvals, due.approvals)
@@ -157,7 +157,7 @@ class Folded:
         budgets.fold(batch, rows.budgets)
         self.notices += notices.fold(batch)
         self.adopted_cards += cards.fold(self._place, batch)
-        return released
+        return released | of_chats, unheld
 
     def _open_before(self, names: set[holds.Name]) -> dict[holds.Name, holds.Open]:
         return holds.open_before(self._database, names, self._due.holds)

@@ -19,6 +19,7 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     `sequence` is the place of the last event folded in; `opened_at_ms` is None while all that is
     known of the tenant is that something was refused. `card_id` is the rate card that was assigned
     last, None for the default one, and `card_from_ms` since when, or from when on, it prices.
+    `held_micros` is what events set aside, `unheld_micros` what open hours of chats cost beyond it.
     """
 
     tenant_id: str
@@ -37,12 +38,26 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     low_line_micros: int | None = None
     card_id: str | None = None
     card_from_ms: int | None = None
+    unheld_micros: int = 0
 
     @property
     def available_micros(self) -> int:
         """What can be spent or held; negative only where a limit fell below its use."""
+        return self._beside_holds_micros - self._tokens_held_micros
+
+    @property
+    def counts_as_held_micros(self) -> int:
+        """All that is held: tokens of open hours too, as far as there is something."""
+        return self.held_micros + self._tokens_held_micros
+
+    @property
+    def _beside_holds_micros(self) -> int:
         credit_micros = self.credit_limit_micros - self.credit_used_micros
         return self.funds_micros + max(0, credit_micros) - self.held_micros
+
+    @property
+    def _tokens_held_micros(self) -> int:
+        return min(self.unheld_micros, max(0, self._beside_holds_micros))
 
     @property
     def balance_micros(self) -> int:
@@ -98,11 +113,16 @@ def load(
     return added
 
 
-def fold(batch: Batch, wallets: dict[str, Wallet], released: Mapping[int, int]) -> None:
+def fold(
+    batch: Batch,
+    wallets: dict[str, Wallet],
+    released: Mapping[int, int],
+    unheld: Mapping[int, int],
+) -> None:
     """Move the wallets on, and open those that are not there.
 
-    `released` says what the events at these offsets gave back of what was held. Raises
-    `BrokenLog` where a wallet's sequence has a gap or a repeat.
+    `released` says what the events at these offsets gave back of what was held, `unheld` by how
+    much more is unheld since. Raises `BrokenLog` where a wallet's sequence has a gap or a repeat.
     """
     for offset, event in batch:
         tenant_id = event.originator_id
@@ -121,6 +141,8 @@ def fold(batch: Batch, wallets: dict[str, Wallet], released: Mapping[int, int]) 
         if offset in released:
             wallet.held_micros -= released[offset]
             wallet.open_holds -= type(event) is not done.ChatCharged
+        if offset in unheld:
+            wallet.unheld_micros += unheld[offset]
         _move(wallet, event)
 
 

@@ -151,21 +151,22 @@ class ChatCounted(UsageEvent, frozen=True, gc=False):
     """Tokens of a chat, to be charged when their hour closes.
 
     `held_micros` is by how much more is held for the hour since: less where a correction lowered
-    what it will cost.
+    what it will cost. `price_micros` is what all of the hour's tokens come to with this.
     """
 
     usage: ChatUsage
     hour: ChatHour
     held_micros: int
+    price_micros: int = 0
 
     def mutate(self, wallet: WalletState) -> None:
         wallet.note_usage(self.usage, ends_hold=False)
         tokens = self.usage.input_tokens, self.usage.output_tokens
-        wallet.add_tokens(self.hour, *tokens, self.held_micros)
+        wallet.add_tokens(self.hour, *tokens, self.held_micros, self.price_micros)
 
 
 class ChatUncounted(WalletEvent, frozen=True, gc=False):
-    """Tokens that a correction took out of an hour not closed yet; `held_micros` as of a count."""
+    """Tokens that a correction took out of an hour not closed yet; amounts as of a count."""
 
     answers: ClassVar[bool] = False
 
@@ -174,9 +175,11 @@ class ChatUncounted(WalletEvent, frozen=True, gc=False):
     input_tokens: int
     output_tokens: int
     held_micros: int
+    price_micros: int = 0
 
     def mutate(self, wallet: WalletState) -> None:
-        wallet.add_tokens(self.hour, -self.input_tokens, -self.output_tokens, self.held_micros)
+        tokens = -self.input_tokens, -self.output_tokens
+        wallet.add_tokens(self.hour, *tokens, self.held_micros, self.price_micros)
 
 
 class ChatCharged(WalletEvent, Charge, frozen=True, gc=False):
@@ -255,7 +258,10 @@ class ChargeReversed(WalletEvent, frozen=True, gc=False):
 
 
 class UsageWithdrawn(UsageEvent, frozen=True, gc=False):
-    """Usage that upstream took back: what it corrects did not happen. `ends_hold`: as of a charge."""
+    """Usage that upstream took back: what it corrects did not happen.
+
+    `ends_hold`: as of a charge.
+    """
 
     ends_hold: bool = False
 

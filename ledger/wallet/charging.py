@@ -291,25 +291,26 @@ class Charging(WalletState):
 
     def _count(self, usage: ChatUsage, hour: ChatHour, card: RateCard, cause: Cause) -> None:
         tokens = usage.input_tokens, usage.output_tokens
-        counted = (usage, hour, self._more_to_hold_micros(hour, *tokens, card))
+        counted = (usage, hour, *self._hold_and_price_micros(hour, *tokens, card))
         self.record(done.ChatCounted(*self.envelope(cause), *counted), cause)
-        self.price_tokens(hour, card)
 
     def _uncount(self, counted: ChatCounted, card: RateCard, cause: Cause) -> None:
         hour, tokens = counted.hour, (counted.usage.input_tokens, counted.usage.output_tokens)
-        held_micros = self._more_to_hold_micros(hour, -tokens[0], -tokens[1], card)
-        uncounted = (hour, counted.event_id, *tokens, held_micros)
+        amounts = self._hold_and_price_micros(hour, -tokens[0], -tokens[1], card)
+        uncounted = (hour, counted.event_id, *tokens, *amounts)
         self.record(done.ChatUncounted(*self.envelope(cause), *uncounted), cause)
-        self.price_tokens(hour, card)
 
-    def _more_to_hold_micros(self, hour: ChatHour, into: int, out: int, card: RateCard) -> int:
-        """By how much the hold for an hour grows with more tokens, or shrinks with fewer."""
-        if hour.is_simulated:
-            return 0
+    def _hold_and_price_micros(
+        self, hour: ChatHour, into: int, out: int, card: RateCard
+    ) -> tuple[int, int]:
+        """By how much the hold for an hour grows with more tokens, or shrinks; and its price."""
         chat = self.chats.get(hour, NOTHING_COUNTED)
         price = card.price_chat(chat.input_tokens + into, chat.output_tokens + out)
         assert price is not None, "tokens without a price are held for review"
-        return min(price.amount_micros - chat.held_micros, self.reach_micros(chat))
+        price_micros = price.amount_micros
+        if hour.is_simulated:
+            return 0, price_micros
+        return min(price_micros - chat.held_micros, self.reach_micros(chat)), price_micros
 
     def _reverse(
         self,

@@ -312,7 +312,7 @@ class WalletState(BaseAggregate[str]):
         """Undo a charge: nothing of it is owed, what it drew is back, a chat's hour is open."""
         if isinstance(reversed_.charged, ChatHour):
             into, out = reversed_.lines
-            self.add_tokens(reversed_.charged, into.quantity, out.quantity, 0)
+            self.add_tokens(reversed_.charged, into.quantity, out.quantity, 0, 0)
         if reversed_.is_simulated:
             return
         if reversed_.arrears_micros:
@@ -343,21 +343,17 @@ class WalletState(BaseAggregate[str]):
         hold = self.holds.pop(hold_id)
         self._hold(hold.project_id, -hold.amount_micros)
 
-    def add_tokens(self, hour: ChatHour, into: int, out: int, held_micros: int) -> None:
-        """Add tokens to an hour, and to what is held for it; both may be negative."""
-        chat = self.chats.get(hour, NOTHING_COUNTED)
-        tokens = chat.input_tokens + into, chat.output_tokens + out
-        self._keep_chat(hour, OpenChat(*tokens, chat.held_micros + held_micros, chat.price_micros))
+    def add_tokens(
+        self, hour: ChatHour, into: int, out: int, held_micros: int, price_micros: int
+    ) -> None:
+        """Add tokens to an hour, and to what is held for it, both maybe negative; its new price."""
+        before = self.chats.get(hour, NOTHING_COUNTED)
+        tokens = before.input_tokens + into, before.output_tokens + out
+        costs_micros = 0 if hour.is_simulated else price_micros
+        chat = OpenChat(*tokens, before.held_micros + held_micros, costs_micros)
+        self.unheld_micros += chat.unheld_micros - before.unheld_micros
+        self.chats[hour] = chat
         self._hold(hour.project_id, held_micros)
-
-    def price_tokens(self, hour: ChatHour, card: RateCard | None) -> None:
-        """Note what an hour's tokens come to, which no event tells before they are charged."""
-        assert card is not None, "a card that priced something is never forgotten"
-        if not hour.is_simulated:
-            chat = self.chats[hour]
-            price = card.price_chat(chat.input_tokens, chat.output_tokens)
-            assert price is not None, "tokens without a price are held for review"
-            self._keep_chat(hour, chat._replace(price_micros=price.amount_micros))
 
     def close_chat(self, hour: ChatHour) -> None:
         """Release what is held for an hour as it is charged."""
@@ -474,14 +470,11 @@ class WalletState(BaseAggregate[str]):
         )
         self.budgets = {**self.budgets, event.project_id: told}
 
-    def apply(self, event: WalletEvent, cards: CardBook) -> None:
-        """Move the wallet on by one event of its sequence; the cards price its open chats."""
+    def apply(self, event: WalletEvent) -> None:
+        """Move the wallet on by one event of its sequence."""
         assert event.originator_version == self._version + 1, "a wallet's sequence has no gap"
         event.mutate(self)
         self._version = event.originator_version
-        if self.chats and isinstance(event, done.ChatCounted | done.ChatUncounted):
-            hour = event.hour
-            self.price_tokens(hour, cards.version(hour.card_id, hour.card_version))
 
     # ── What deciding is made of ──
 
@@ -573,11 +566,6 @@ class WalletState(BaseAggregate[str]):
             return kept
         self._written |= {name}
         return kept.copy()
-
-    def _keep_chat(self, hour: ChatHour, chat: OpenChat) -> None:
-        before = self.chats.get(hour, NOTHING_COUNTED)
-        self.unheld_micros += chat.unheld_micros - before.unheld_micros
-        self.chats[hour] = chat
 
     def _hold(self, project_id: str, amount_micros: int) -> None:
         self.held_micros += amount_micros

@@ -42,7 +42,7 @@ SIGNS = {
     MovementKind.CHAT: 1,
     MovementKind.REVERSAL: -1,
 }
-FIGURES = ("funds", "held", "arrears", "credit_used", "balance")
+FIGURES = ("funds", "held", "unheld", "arrears", "credit_used", "balance", "available")
 
 
 def test_the_rows_of_a_long_log_are_what_the_wallets_that_decided_have(urls: Urls) -> None:
@@ -54,8 +54,7 @@ def test_the_rows_of_a_long_log_are_what_the_wallets_that_decided_have(urls: Url
             assert row.sequence == decided.version
             for name in FIGURES:
                 assert getattr(row, f"{name}_micros") == getattr(decided, f"{name}_micros")
-            # A table knows no prices, and so not what tokens count as held (ADR 074).
-            assert row.available_micros == decided.beside_holds_micros
+            assert row.counts_as_held_micros == decided.counts_as_held_micros()
             still_open = holds.open_page(database, tenant_id, limit=1_000)
             held = {name: hold.amount_micros for name, hold in decided.holds.items()}
             assert {hold.hold_id: hold.amount_micros for hold in still_open} == held

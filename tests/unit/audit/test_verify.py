@@ -18,6 +18,7 @@ from ledger.events import (
     ArrearsCollected,
     BatchCommitted,
     CallCharged,
+    ChatCounted,
     Event,
     HoldPlaced,
     UsageWithdrawn,
@@ -406,6 +407,12 @@ def test_rewriting_nothing_still_holds(honest: list[Entry]) -> None:
 def test_a_forged_charge_is_named(honest: list[Entry], forgery: dict[str, object]) -> None:
     seen = in_the_middle(honest, is_charge)
     forged = msgspec.structs.replace(seen.event, **forgery)
+    assert names(found_in(rewritten(honest, seen.place, forged)), seen)
+
+
+def test_a_forged_price_of_an_hour_is_named(honest: list[Entry]) -> None:
+    seen = in_the_middle(honest, lambda one: isinstance(one.event, ChatCounted))
+    forged = msgspec.structs.replace(seen.event, price_micros=1)
     assert names(found_in(rewritten(honest, seen.place, forged)), seen)
 
 

@@ -74,7 +74,7 @@ def test_the_books_follow_the_wallets_through_a_long_history() -> None:
             continue
         tenant_id = event.originator_id
         wallet = wallets.setdefault(tenant_id, Wallet.of(tenant_id, 0))
-        wallet.apply(event, partition.state.cards)
+        wallet.apply(event)
         moved, book = entry(event), books[tenant_id]
         kinds |= {type(event).__name__} if moved else set()
         assert sum(moved.values()) == 0

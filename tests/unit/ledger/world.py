@@ -21,7 +21,6 @@ from ledger.events import (
     is_outcome,
 )
 from ledger.partition import Overlay, PartitionState, is_open
-from ledger.rates import CardBook
 from ledger.wallet import Wallet
 from schemas.chain import Chains
 from schemas.codec import wallet_events
@@ -90,7 +89,7 @@ class Partition:
 
     def _commit(self, decision: Decision, batch: Sequence[Input], watermark_ms: int) -> None:
         self._check_outcomes(decision, batch)
-        self._check_spends(decision.events, decision.overlay.cards)
+        self._check_spends(decision.events)
         footer = _footer(decision, watermark_ms)
         decision.overlay.note(footer)
         heads: dict[str, bytes] = {}
@@ -117,7 +116,7 @@ class Partition:
         outputs = len(decision.events) + len(decision.replies) + len(decision.dead_letters)
         assert outputs <= self.rules.outputs_max
 
-    def _check_spends(self, events: Iterable[Event], cards: CardBook) -> None:
+    def _check_spends(self, events: Iterable[Event]) -> None:
         """Invariant 1, event by event, on wallets that only follow the log."""
         given_back: dict[str, int] = {}
         for event in events:
@@ -131,7 +130,7 @@ class Partition:
                     # The new charge may take again what its reversal gave back.
                     given_back[stem] = min(available_before_micros, given_back.get(stem, 0))
                 available_before_micros = min(available_before_micros, given_back.get(stem, 0))
-                wallet.apply(event, cards)
+                wallet.apply(event)
                 if not isinstance(event, TermsSet):
                     invariants.check_spend_is_covered(wallet, available_before_micros)
 

@@ -57,8 +57,9 @@ class Folded:
         prices: Prices = {}
         rows = movements.fold(PLACE, batch, balances, prices)
         self.movements += [_written(row, list(prices)) for row in rows]
-        released = self._fold_holds(batch) | chat_hours.fold(batch, self.chat_hours)
-        wallets.fold(batch, self.wallets, released)
+        of_chats, unheld = chat_hours.fold(batch, self.chat_hours)
+        released = self._fold_holds(batch) | of_chats
+        wallets.fold(batch, self.wallets, released, unheld)
         projects.fold(batch, self.projects)
         reviews.fold(batch, self.reviews)
         approvals.fold(batch, self.approvals)

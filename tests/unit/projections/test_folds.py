@@ -30,6 +30,13 @@ WALLETS = [
     ),
     ("grant 0.50, call real", "0.00 0.00 0.10 0.00 0.00 0.00"),
     ("grant 0.50, call real, grant 1.00", "0.90 0.00 0.00 0.00 0.90 0.90"),
+    # Tokens count as held as far as there is something, whenever it came.
+    ("chat 1000000 0, grant 2.00", "2.00 0.50 0.00 0.00 1.50 2.00"),
+    ("chat 1000000 0, grant 0.30", "0.30 0.30 0.00 0.00 0.00 0.30"),
+    ("grant 0.30, chat 1000000 0, grant 1.00, tick", "1.30 0.50 0.00 0.00 0.80 1.30"),
+    ("chat 1000000 0, grant 2.00, wait 1:06:00, tick", "1.50 0.00 0.00 0.00 1.50 1.50"),
+    ("sandbox, chat 1000000 0, grant 2.00", "2.00 0.00 0.00 0.00 2.00 2.00"),
+    ("grant 2.00, chat 1000000 0 as u, chat 0 0 of u withdrawn", "2.00 0.00 0.00 0.00 2.00 2.00"),
     ("terms postpay 10.00, call success", "0.00 0.00 0.00 0.90 9.10 -0.90"),
     ("terms postpay 10.00, call success, terms prepaid", "0.00 0.00 0.00 0.90 0.00 -0.90"),
     ("sandbox, grant 1.00, hold standard, call success", "1.00 0.00 0.00 0.00 1.00 1.00"),
@@ -39,7 +46,7 @@ WALLETS = [
 @pytest.mark.parametrize(("happened", "expected"), WALLETS)
 def test_a_wallet_has_the_figures_that_its_events_add_up_to(happened: str, expected: str) -> None:
     wallet = Folded(Scenario(happened).events).wallets[TENANT]
-    names = ("funds", "held", "arrears", "credit_used", "available", "balance")
+    names = ("funds", "counts_as_held", "arrears", "credit_used", "available", "balance")
     shown = " ".join(dollars(getattr(wallet, f"{name}_micros")) for name in names)
     assert shown == expected
 
@@ -62,7 +69,7 @@ def test_a_sequence_with_a_gap_or_a_repeat_is_a_broken_log(dropped: int) -> None
     _, opened, project, granted = Scenario("grant 1.00").events
     events = [opened, granted] if dropped else [opened, project, project]
     with pytest.raises(BrokenLog, match="came after"):
-        wallets.fold([Logged(0, event) for event in events], {}, {})
+        wallets.fold([Logged(0, event) for event in events], {}, {}, {})
 
 
 # What happened, and the history then: kind, movement, balance after it, what stayed owed.

@@ -301,6 +301,7 @@ _EVENTS: Final[dict[str, done.Event]] = {
         credit_micros=0,
     ),
     "ChatCounted": done.ChatCounted(*_ENVELOPE, CHAT, _HOUR, 1_467),
+    "ChatCounted that tells the price": done.ChatCounted(*_ENVELOPE, CHAT, _HOUR, 1_467, 1_933),
     "ChatUncounted": done.ChatUncounted(*_ENVELOPE, _HOUR, _OTHER_EVENT, 1_234, 567, -1_467),
     "ChatCharged": done.ChatCharged(*_ENVELOPE, _HOUR, _CHAT_LINES, _DRAWS[:1], 967),
     "ChargeReversed": done.ChargeReversed(
