@@ -259,7 +259,8 @@ class Charging(WalletState):
     ) -> None:
         """What was written off of a charge is written off of the one made instead, at most it all.
 
-        In the name of the operator who did it last: the answer to that command stands.
+        By one event, for an input may cause no more than so many, in the name of the operator who
+        did it last: the answers to all their commands stand.
         """
         charge = cause.events[-1]
         assert isinstance(charge, CallCharged | CrawlCharged | ChatCharged)
