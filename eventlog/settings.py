@@ -155,7 +155,8 @@ def streaming_producer(kafka: KafkaSettings, records_max: int) -> ClientConfig:
         "enable.gapless.guarantee": True,
         "linger.ms": 5,
         "batch.size": USAGE_BATCH_BYTES_MAX,
-        "queue.buffering.max.messages": records_max,
+        # A record that is being told of still counts, and by then another may be on its way.
+        "queue.buffering.max.messages": records_max + 1,
         # A broker that is away for long is not asked a hundred times a second.
         "retry.backoff.max.ms": 500,
     }
