@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
 from cli.summary import tallied
 from cli.whole_log import Offsets, ends_now, log_since
+from consumers.processor.inputs import USAGE
 from eventlog.producer import Publication
 from eventlog.settings import KafkaSettings
 from eventlog.topics import LEDGER_DLQ, WALLET_EVENTS
+from ledger.errors import UnreadableInput
 from ledger.events import (
     CallCharged,
     ChatCounted,
@@ -135,7 +138,7 @@ def outcomes(
 ) -> Outcomes:
     """What the log says since then of the inputs that were sent."""
     told = Outcomes(len(sent))
-    contents = {content_hash(payload_of(record.value)) for record in sent}
+    contents = {_content(record) for record in sent}
     records = {(record.key, record.value) for record in sent}
     answered: set[bytes] = set()
     events, letters = (log_since(kafka, topic, since[topic], "reading") for topic in OUTCOMES)
@@ -152,3 +155,12 @@ def outcomes(
             told.dead_letters[letter.code] += 1
     told.close(all_decided=all_decided)
     return told
+
+
+def _content(record: Publication) -> bytes:
+    """By what the log knows an input; one that cannot be read has no event there."""
+    usage_codec, payload = USAGE.get(record.topic), payload_of(record.value)
+    if usage_codec is not None and not usage_codec.is_first(record.value):
+        with suppress(UnreadableInput):
+            payload = usage_codec.content_of(record.value, usage_codec.decode(record.value))
+    return content_hash(payload)

@@ -1,5 +1,8 @@
 """The production registry of the configuration, beside the schemas that it must hold."""
 
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
 from cli.errors import WrongSetting
 from cli.settings import Settings
 from cli.subjects import compatibility, subjects
@@ -24,12 +27,31 @@ def published(configured: Settings) -> list[Registered]:
 
 
 def _registry(configured: Settings) -> Registry:
+    """Raises WrongSetting where the password would be read by others, or by nobody."""
+    if configured.registry_password and not configured.registry_user:
+        raise WrongSetting(
+            "A password for the registry is set, and no user: set LEDGER_REGISTRY_USER, or unset"
+            " LEDGER_REGISTRY_PASSWORD."
+        )
+    url = urlsplit(configured.registry_url)
+    if configured.registry_password and url.scheme == "http" and not _is_here(url.hostname or ""):
+        raise WrongSetting(
+            "LEDGER_REGISTRY_URL is plain http, and LEDGER_REGISTRY_PASSWORD would be sent for all"
+            " to read: use https, or unset the password."
+        )
     return Registry(
         configured.registry_url,
         configured.registry_user,
         configured.registry_password,
         str(configured.registry_ca or ""),
     )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _names(configured: Settings) -> KafkaSettings:

@@ -61,8 +61,8 @@ def check(as_json: bool) -> None:
     """Check that every version may follow each earlier one, and the registry, if one is set.
 
     Usage must be readable both ways, everything else by newer readers. The registry of
-    LEDGER_REGISTRY_URL must hold every version under its fixed id, and each subject's rule. Exit
-    code 1 where anything is otherwise.
+    LEDGER_REGISTRY_URL must hold every version under its fixed id, and each subject's rule, and
+    must not be left in import mode. Exit code 1 where anything is otherwise.
     """
     from cli.registry import differences
     from schemas.catalogue import catalogue
@@ -84,8 +84,8 @@ def check(as_json: bool) -> None:
         raise Refused("\n".join(found))
     if drift:
         raise Refused(
-            "The registry is not as it must be. What is missing, and the rules, `ledger schemas"
-            " publish` mends; another id or schema, only whoever runs the registry."
+            "The registry is not as it must be. What is missing, the rules, and the mode, `ledger"
+            " schemas publish` mends; another id or schema, only whoever runs the registry."
         )
 
 

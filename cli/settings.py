@@ -14,7 +14,7 @@ from typing import Final, Generic, Literal, Self, TypeVar, overload
 
 from cli import connection
 from cli.errors import WrongSetting
-from eventlog.settings import KafkaSettings, Security
+from eventlog.settings import CHECKS, OWNED_BY_SECURITY, KafkaSettings, Security
 from ledger.commands import OPERATOR_PREFIX
 from ledger.usage import is_id
 
@@ -35,6 +35,17 @@ ADDRESSES: Final = (
     "LEDGER_OPERATOR_DATABASE_URL",
 )
 """A stack is used whole: the connection file counts only where the environment names none."""
+SECURITY_VARIABLES: Final = {
+    "protocol": "LEDGER_KAFKA_SECURITY",
+    "ca_file": "LEDGER_KAFKA_CA",
+    "certificate_file": "LEDGER_KAFKA_CERTIFICATE",
+    "key_file": "LEDGER_KAFKA_KEY",
+    "mechanism": "LEDGER_KAFKA_SASL_MECHANISM",
+    "user": "LEDGER_KAFKA_USER",
+    "password": "LEDGER_KAFKA_PASSWORD",
+}
+"""What sets each field of `Security`."""
+OAUTH: Final = "OAUTHBEARER"
 
 
 class Setting(Generic[T]):
@@ -137,6 +148,17 @@ def _pairs(text: str) -> Mapping[str, str]:
     return {name.strip(): value for name, _, value in pairs}
 
 
+def _extra(text: str) -> Mapping[str, str]:
+    pairs = _pairs(text)
+    for name in pairs:
+        if name in OWNED_BY_SECURITY:
+            variable = SECURITY_VARIABLES[OWNED_BY_SECURITY[name]]
+            raise ValueError(f"must not hold {name}, which {variable} is for")
+        if name in CHECKS:
+            raise ValueError(f"must not hold {name}: the server is always checked")
+    return pairs
+
+
 def _folder(text: str) -> Path:
     if text:
         return Path(text).expanduser().absolute()
@@ -172,7 +194,8 @@ _URL: Final = _matching(r"(postgres(ql)?://\S+)?", "must be like postgresql://us
 _REGISTRY: Final = _matching(r"(https?://[^\s@]+)?", "must be like https://example.com")
 _SECURITY: Final = _matching(r"plaintext|ssl|sasl_ssl", "must be plaintext, ssl or sasl_ssl")
 _MECHANISM: Final = _matching(
-    r"SCRAM-SHA-512|SCRAM-SHA-256|PLAIN", "must be SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"
+    r"SCRAM-SHA-512|SCRAM-SHA-256|PLAIN|OAUTHBEARER",
+    "must be SCRAM-SHA-512, SCRAM-SHA-256, PLAIN or OAUTHBEARER",
 )
 _TOPIC_PART: Final = _matching(r"[A-Za-z0-9._-]{0,100}", "may hold letters, digits, . _ and -")
 _LEVEL: Final = _matching(r"debug|info|warning|error", "must be debug, info, warning or error")
@@ -202,14 +225,16 @@ class Settings:
     kafka_sasl_mechanism = Setting(
         _MECHANISM,
         "SCRAM-SHA-512",
-        "How the password is proved: `SCRAM-SHA-512`, `SCRAM-SHA-256`, `PLAIN`.",
+        "How the password is proved: `SCRAM-SHA-512`, `SCRAM-SHA-256`, `PLAIN`; or `OAUTHBEARER`,"
+        " by a token instead, which `sasl.oauthbearer.…` in `LEDGER_KAFKA_EXTRA` says how to get.",
     )
     kafka_user = Setting(_text, "", "Whom Kafka knows this service as, with `sasl_ssl`.")
     kafka_password = Setting(_text, "", "That user's password.", is_secret=True)
     kafka_extra = Setting(
-        _pairs,
+        _extra,
         "",
-        "More settings for every Kafka client, as `sasl.mechanism=OAUTHBEARER;…`.",
+        "More settings for every Kafka client, as `ssl.key.password=…;client.rack=…`; nothing that"
+        " a variable above is for.",
         is_secret=True,
     )
     registry_url = Setting(
@@ -335,11 +360,13 @@ class Settings:
     def _security(self) -> Security:
         """What proves us to Kafka; raises WrongSetting where it is given by half or for nothing."""
         protocol, files = self.kafka_security, (self.kafka_certificate, self.kafka_key)
+        is_by_token = self.kafka_sasl_mechanism == OAUTH
+        is_password_used = protocol == "sasl_ssl" and not is_by_token
         if (files[0] is None) != (files[1] is None):
             raise WrongSetting(
                 "LEDGER_KAFKA_CERTIFICATE and LEDGER_KAFKA_KEY go together: set both."
             )
-        if protocol == "sasl_ssl" and not (self.kafka_user and self.kafka_password):
+        if is_password_used and not (self.kafka_user and self.kafka_password):
             raise WrongSetting(
                 "LEDGER_KAFKA_SECURITY is 'sasl_ssl': set LEDGER_KAFKA_USER and"
                 " LEDGER_KAFKA_PASSWORD, or LEDGER_KAFKA_PASSWORD_FILE."
@@ -350,11 +377,17 @@ class Settings:
                 f"A user or password for Kafka is set, and LEDGER_KAFKA_SECURITY is {protocol!r}:"
                 " make it 'sasl_ssl', or unset them."
             )
+        if is_by_token and (self.kafka_user or self.kafka_password):
+            raise WrongSetting(
+                "A user or password for Kafka is set, and LEDGER_KAFKA_SASL_MECHANISM is"
+                f" {OAUTH!r}, which uses neither: unset them, or name another."
+            )
         if protocol == "plaintext" and (self.kafka_ca or any(files)):
             raise WrongSetting(
                 "Certificates for Kafka are set, and LEDGER_KAFKA_SECURITY is 'plaintext': make it"
                 " 'ssl' or 'sasl_ssl', or unset them."
             )
+        self._check_extra(protocol, is_by_token=is_by_token)
         return Security(
             protocol,
             *(str(file or "") for file in (self.kafka_ca, *files)),
@@ -362,6 +395,22 @@ class Settings:
             user=self.kafka_user,
             password=self.kafka_password,
         )
+
+    def _check_extra(self, protocol: str, *, is_by_token: bool) -> None:
+        """The same of what the library is told in its own words."""
+        for beginning, protocols in (("ssl.", ("ssl", "sasl_ssl")), ("sasl.", ("sasl_ssl",))):
+            unused = [name for name in self.kafka_extra if name.startswith(beginning)]
+            if unused and protocol not in protocols:
+                raise WrongSetting(
+                    f"LEDGER_KAFKA_EXTRA holds {unused[0]}, and LEDGER_KAFKA_SECURITY is"
+                    f" {protocol!r}: make it {' or '.join(map(repr, protocols))}, or take it out."
+                )
+        has_token = any(name.startswith("sasl.oauthbearer.") for name in self.kafka_extra)
+        if protocol == "sasl_ssl" and is_by_token != has_token:
+            raise WrongSetting(
+                f"LEDGER_KAFKA_SASL_MECHANISM {OAUTH!r} and sasl.oauthbearer.… in"
+                " LEDGER_KAFKA_EXTRA go together: set both."
+            )
 
     def _needed(self, value: str, variable: str) -> str:
         if not value:

@@ -44,3 +44,7 @@ class SpoolInUse(ClientError):
 
 class SpoolDamaged(ClientError):
     """A file of the spool is not as it was written; the message says which, and where."""
+
+
+class SpoolTorn(UserWarning):
+    """A file of the spool ended amid a write: what nobody was told of was set aside, and where."""

@@ -8,14 +8,15 @@ written without a sync: an old one has events sent again, which changes nothing.
 import fcntl
 import os
 import struct
+import warnings
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from client.errors import SpoolDamaged, SpoolInUse
+from client.errors import SpoolDamaged, SpoolInUse, SpoolTorn
 from eventlog.topics import USAGE
 
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
@@ -53,6 +54,14 @@ class Frame(NamedTuple):
     left: int
 
 
+class Torn(NamedTuple):
+    """What stands at the end of the last segment and is no whole frame, and where it begins."""
+
+    segment: Path
+    at: int
+    data: bytes
+
+
 class Spool:
     """One folder, owned by one outbox at a time. Not for several threads at once, but for two:
     one that appends and one that says what is done.
@@ -60,18 +69,21 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         """Take the folder, made if need be. Raises SpoolInUse, SpoolDamaged, OSError."""
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make(folder)
         self._folder = folder
-        self._lock = _locked(folder / "lock")
         self._frames: deque[Frame] = deque()
-        self._position = os.open(folder / "position", os.O_RDWR | os.O_CREAT, 0o600)
+        self._torn: Torn | None = None
+        self._position = NONE
+        self._lock = _locked(folder / "lock")
         try:
+            self._position = os.open(folder / "position", os.O_RDWR | os.O_CREAT, 0o600)
             done_segment, done_end = self._done_up_to()
             self.recovered: Final = tuple(self._recover(done_segment, done_end))
             """What an earlier owner took and nobody acknowledged, in the order of then."""
             # A number is never used again: what the position says of it would be believed.
             self._number = max(done_segment, *self._segments(), 0)
             self._segment, self._size = NONE, 0
+            self._tell_what_is_torn()
         except BaseException:
             self._let_go()
             raise
@@ -109,7 +121,8 @@ class Spool:
         self._let_go()
 
     def _let_go(self) -> None:
-        os.close(self._position)
+        if self._position != NONE:
+            os.close(self._position)
         os.close(self._lock)
 
     # ── Writing ──
@@ -125,6 +138,7 @@ class Spool:
             # After a failed sync nobody knows what the disk has: nothing more is added to this one.
             with suppress(OSError):
                 os.ftruncate(self._segment, self._size)
+                os.fsync(self._segment)
             self._leave_segment()
             raise
         self._size += len(frame)
@@ -135,12 +149,13 @@ class Spool:
             self._segment = NONE
 
     def _next_segment(self) -> tuple[int, int]:
+        self._set_torn_aside()
         path = self._path(self._number + 1)
         segment = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             _write_whole(segment, MAGIC, 0)
             os.fsync(segment)
-            _sync_folder(self._folder)
+            _sync(self._folder)
         except BaseException:
             os.close(segment)
             path.unlink()
@@ -154,7 +169,9 @@ class Spool:
             os.pwrite(self._position, text + struct.pack(">I", zlib.crc32(text)), 0)
         following = self._frames[0].segment if self._frames else self._number
         for number in range(segment, following):
-            self._path(number).unlink(missing_ok=True)
+            # What stays is deleted when the folder is opened next.
+            with suppress(OSError):
+                self._path(number).unlink(missing_ok=True)
 
     # ── Reading what an earlier owner left ──
 
@@ -175,23 +192,53 @@ class Spool:
             return
         if not data.startswith(MAGIC):
             raise SpoolDamaged(f"{path} is not a segment of a spool, or one of a newer program")
+        if start > len(data):
+            raise SpoolDamaged(_damaged(path, len(data)))
         at = start
         while at < len(data):
             payload = _payload_at(data, at)
             if payload is None:
                 if not is_last or _follows(data, at):
                     raise SpoolDamaged(_damaged(path, at))
-                self._cut(path, data, at)
+                # The process ended while it wrote this: nobody was told that it was taken.
+                self._torn = Torn(path, at, data[at:])
                 return
             entries = list(_entries(payload))
             at += FRAME.size + len(payload)
             self._frames.append(Frame(number, at, len(entries)))
             yield from entries
 
-    def _cut(self, path: Path, data: bytes, at: int) -> None:
-        """The process ended while it wrote this: nobody was told that it was taken."""
-        path.with_suffix(".torn").write_bytes(data[at:])
-        os.truncate(path, at)
+    def _tell_what_is_torn(self) -> None:
+        if self._torn is None:
+            return
+        path, at, data = self._torn
+        told = f"{path} ends, from byte {at} on, in {len(data)} bytes that are no whole frame"
+        try:
+            self._set_torn_aside()
+        except OSError as error:
+            told += f"; the disk takes no copy of them ({error}), and nothing else until it does"
+        else:
+            told += ", as a process leaves them that ends amid a write: they are set aside as .torn"
+        warnings.warn(told, SpoolTorn, stacklevel=3)
+
+    def _set_torn_aside(self) -> None:
+        """Before anything is written behind it: from then on, what is broken there is damage.
+
+        1. Copy it. 2. Cut it off. Each is on the disk before the next.
+        """
+        if self._torn is None:
+            return
+        path, at, data = self._torn
+        # 1. Copy it.
+        with _opened(path.with_suffix(".torn"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as aside:
+            _write_whole(aside, data, 0)
+            os.fsync(aside)
+        _sync(self._folder)
+        # 2. Cut it off.
+        with _opened(path, os.O_WRONLY) as segment:
+            os.ftruncate(segment, at)
+            os.fsync(segment)
+        self._torn = None
 
     def _done_up_to(self) -> tuple[int, int]:
         text = os.pread(self._position, POSITION.size, 0)
@@ -245,18 +292,18 @@ def _payload_at(data: bytes, at: int) -> bytes | None:
     if start > len(data):
         return None
     length, check, count = FRAME.unpack_from(data, at)
-    payload = data[start : start + length]
-    if count == 0 or len(payload) < length or zlib.crc32(payload) != check:
+    if count == 0 or not ENTRY.size <= length <= len(data) - start:
         return None
-    return payload
+    payload = data[start : start + length]
+    return payload if zlib.crc32(payload) == check else None
 
 
 def _follows(data: bytes, at: int) -> bool:
-    """Whether a whole frame stands behind a broken one: then this one was once whole, too."""
-    if at + FRAME.size > len(data):
-        return False
-    length, _, _ = FRAME.unpack_from(data, at)
-    return _payload_at(data, at + FRAME.size + length) is not None
+    """Whether a whole frame stands behind a broken one: then this one was once whole, too.
+
+    Its length may be what is broken, so a frame is looked for at every byte.
+    """
+    return any(_payload_at(data, later) is not None for later in range(at + 1, len(data)))
 
 
 def _entries(payload: bytes) -> Iterator[Entry]:
@@ -275,16 +322,31 @@ def _write_whole(file: int, data: bytes, at: int) -> None:
         data, at = data[written:], at + written
 
 
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
+@contextmanager
+def _opened(path: Path, flags: int) -> Generator[int]:
+    file = os.open(path, flags, 0o600)
     try:
-        os.fsync(opened)
+        yield file
     finally:
-        os.close(opened)
+        os.close(file)
+
+
+def _sync(folder: Path) -> None:
+    with _opened(folder, os.O_RDONLY) as opened:
+        os.fsync(opened)
+
+
+def _make(folder: Path) -> None:
+    """The folder, and those above it that are missing, each on the disk as a name in its own."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in missing:
+        _sync(one.parent)
 
 
 def _damaged(path: Path, at: int) -> str:
     return (
-        f"{path} is damaged at byte {at}, and more was written behind it. Move the folder away,"
-        " and publish what it held from your own records: ids that come twice are charged once"
+        f"{path} is damaged at byte {at}, and more was written there or behind it. Move the folder"
+        " away, and publish what it held from your own records: ids that come twice are charged"
+        " once"
     )

@@ -12,8 +12,9 @@ from typing import Final, Self, cast
 
 from confluent_kafka import KafkaException, Producer
 
+from eventlog.access import is_refused, refusal
 from eventlog.admin import Admin, error_of
-from eventlog.errors import LogUnavailable, Overtaken, Unconfirmed
+from eventlog.errors import AccessRefused, LogUnavailable, Overtaken, Unconfirmed
 from eventlog.producer import Publication
 from eventlog.reader import read_to_end
 from eventlog.records import InputRecord, LibraryHeaders
@@ -35,7 +36,9 @@ class ExclusiveWriter:
     """The only one that writes to a partition of `topic`, until another one begins."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, partition: int) -> None:
-        """Begin: fence whoever began before. Raises LogUnavailable if that cannot be done."""
+        """Begin: fence whoever began before. Raises LogUnavailable if that cannot be done,
+        AccessRefused where we may not.
+        """
         self._kafka = kafka
         self._topic = topic
         self._partition = partition
@@ -56,13 +59,16 @@ class ExclusiveWriter:
     def write(self, publications: Sequence[Publication]) -> None:
         """Write records, to any topic, in one transaction: all of them or none.
 
-        Raises Overtaken, with nothing written, or Unconfirmed; the writer is of no use after.
+        Raises Overtaken or AccessRefused, with nothing written, or Unconfirmed; the writer is of no
+        use after.
         """
         self.prepare(publications)
         self.commit()
 
     def prepare(self, publications: Sequence[Publication]) -> None:
-        """Begin the transaction and hand the records to the broker. Raises Overtaken."""
+        """Begin the transaction and hand the records to the broker. Raises Overtaken,
+        AccessRefused.
+        """
         try:
             self._producer.begin_transaction()
             for record in publications:
@@ -76,17 +82,17 @@ class ExclusiveWriter:
                 )
             left = self._producer.flush(END_TIMEOUT_S)
         except (BufferError, KafkaException) as error:
-            raise self._overtaken(str(error)) from error
+            raise self._not_written(error) from error
         if left:
-            raise self._overtaken("no acknowledgement in time")
+            raise self._not_written(TimeoutError("no acknowledgement in time"))
 
     def commit(self) -> None:
-        """End the transaction that was prepared. Raises Unconfirmed."""
+        """End the transaction that was prepared. Raises Overtaken, AccessRefused, Unconfirmed."""
         try:
             self._producer.commit_transaction(END_TIMEOUT_S)
         except KafkaException as error:
             if error_of(error).txn_requires_abort():
-                raise self._overtaken(str(error)) from error
+                raise self._not_written(error) from error
             raise Unconfirmed(f"{self._where}: {error}") from error
 
     def __enter__(self) -> Self:
@@ -100,11 +106,13 @@ class ExclusiveWriter:
     ) -> None:
         self._producer.purge()
 
-    def _overtaken(self, why: str) -> Overtaken:
+    def _not_written(self, why: Exception) -> Overtaken | AccessRefused:
         """End with nothing written: no commit was asked for, so none can happen."""
         # Left open, the transaction would hold up readers until the broker ends it.
         with suppress(KafkaException):
             self._producer.abort_transaction(END_TIMEOUT_S)
+        if isinstance(why, KafkaException) and is_refused(error_of(why)):
+            return refusal(error_of(why))
         return Overtaken(f"{self._where}: {why}")
 
     @property
@@ -117,7 +125,10 @@ class ExclusiveWriter:
             try:
                 return self._producer.init_transactions(FENCE_TIMEOUT_S)
             except KafkaException as exception:
-                if not error_of(exception).retriable() or time.monotonic() > give_up_s:
+                error = error_of(exception)
+                if is_refused(error):
+                    raise refusal(error) from exception
+                if not error.retriable() or time.monotonic() > give_up_s:
                     raise LogUnavailable(f"{self._where}: {exception}") from exception
             time.sleep(RETRY_S)
 

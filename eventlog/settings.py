@@ -5,6 +5,7 @@ Only what must differ from the library's defaults is set; several defaults are w
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 GENERATION = "g1"
 """In every name: the number of partitions never changes within a generation."""
@@ -20,6 +21,27 @@ DELIVERY_TIMEOUT_MS = 8_000
 """Below the transaction's, so that a record's failure is known before the transaction dies."""
 
 ClientConfig = dict[str, str | int | float | bool]
+
+OWNED_BY_SECURITY: Final = {
+    "security.protocol": "protocol",
+    "ssl.ca.location": "ca_file",
+    "ssl.ca.pem": "ca_file",
+    "ssl.ca.certificate.stores": "ca_file",
+    "ssl.certificate.location": "certificate_file",
+    "ssl.certificate.pem": "certificate_file",
+    "ssl.keystore.location": "certificate_file",
+    "ssl.keystore.password": "certificate_file",
+    "ssl.key.location": "key_file",
+    "ssl.key.pem": "key_file",
+    "sasl.mechanism": "mechanism",
+    "sasl.mechanisms": "mechanism",
+    "sasl.username": "user",
+    "sasl.password": "password",
+}
+"""Each of the library's names for what a field of `Security` says, and the field."""
+
+CHECKS: Final = ("enable.ssl.certificate.verification", "ssl.endpoint.identification.algorithm")
+"""Who the server is, is always checked."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +78,23 @@ class KafkaSettings:
     """A cluster; `prefix` separates environments on it.
 
     `extra` goes to every client: what `security` does not say, `log_level`. It cannot weaken what
-    is set for money.
+    is set for money. Raises ValueError where it says what `security` does, or ends its checks.
     """
 
     bootstrap_servers: str
     prefix: str = ""
     security: Security = Security()
-    extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    # Its values may be secret, as `ssl.key.password` is.
+    extra: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    def __post_init__(self) -> None:
+        for name in self.extra:
+            if name in OWNED_BY_SECURITY:
+                raise ValueError(
+                    f"extra must not hold {name}: `Security.{OWNED_BY_SECURITY[name]}` says it"
+                )
+            if name in CHECKS:
+                raise ValueError(f"extra must not hold {name}: the server is always checked")
 
     def topic(self, name: str) -> str:
         """The broker's name of a topic: `wallet.events` is `prod.g1.wallet.events`."""
@@ -123,7 +155,8 @@ def streaming_producer(kafka: KafkaSettings, records_max: int) -> ClientConfig:
         "enable.gapless.guarantee": True,
         "linger.ms": 5,
         "batch.size": USAGE_BATCH_BYTES_MAX,
-        "queue.buffering.max.messages": records_max,
+        # A record that is being told of still counts, and by then another may be on its way.
+        "queue.buffering.max.messages": records_max + 1,
         # A broker that is away for long is not asked a hundred times a second.
         "retry.backoff.max.ms": 500,
     }

@@ -54,8 +54,13 @@ class Difference(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Whether publishing mends it."""
+        """Whether there is nothing yet in its place."""
         return self.what == "schema" and self.found == "missing"
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether publishing mends it."""
+        return self.is_missing or self.what in ("compatibility", "mode")
 
 
 class Registry:
@@ -81,6 +86,8 @@ class Registry:
         """
         found = [one for schema in wanted for one in self._differences_of(schema)]
         for subject, level in compatibility.items():
+            if self._is_left_importing(subject):
+                found.append(Difference(subject, 0, "mode", "READWRITE", "IMPORT"))
             answer = self._ask("GET", f"/config/{quote(subject, safe='')}")
             now = str((answer or {}).get("compatibilityLevel", "unset"))
             if now != level:
@@ -97,7 +104,7 @@ class Registry:
         """
         # 1. Refuse what cannot be mended.
         found = self.differences(wanted, compatibility)
-        wrong = [one for one in found if one.what != "compatibility" and not one.is_missing]
+        wrong = [one for one in found if not one.is_mended]
         if wrong:
             raise RegistryRefused("; ".join(map(_sentence, wrong)))
         # 2. Import the rest.
@@ -107,10 +114,13 @@ class Registry:
             self._import_archive(missing)
         for schema in () if APICURIO in self._url else missing:
             self._import(schema)
-        # 3. The levels, once what is imported cannot be held against them.
+        # 3. The mode, where whoever imported before was killed amid it.
+        for subject in [one.subject for one in found if one.what == "mode"]:
+            self._end_import(subject)
+        # 4. The levels, once what is imported cannot be held against them.
         for subject, level in compatibility.items():
             self._tell("PUT", f"/config/{quote(subject, safe='')}", {"compatibility": level})
-        # 4. Believe only what it says now: a registry may take an id and ignore it.
+        # 5. Believe only what it says now: a registry may take an id and ignore it.
         left = self.differences(wanted, compatibility)
         if left:
             raise RegistryRefused(
@@ -153,7 +163,19 @@ class Registry:
                 },
             )
         finally:
-            self._tell("PUT", f"/mode/{subject}", {"mode": "READWRITE"})
+            self._end_import(schema.subject)
+
+    def _end_import(self, subject: str) -> None:
+        self._tell("PUT", f"/mode/{quote(subject, safe='')}", {"mode": "READWRITE"})
+
+    def _is_left_importing(self, subject: str) -> bool:
+        """Whether whoever registers there may give ids, and no rule is asked: by the registry's
+        own mode, too, where the subject has none.
+        """
+        if APICURIO in self._url:
+            return False  # It is never put into a mode.
+        answer = self._ask("GET", f"/mode/{quote(subject, safe='')}?defaultToGlobal=true")
+        return (answer or {}).get("mode") == "IMPORT"
 
     def _import_archive(self, missing: Sequence[Registered]) -> None:
         root = self._url[: self._url.index(APICURIO)]

@@ -1,5 +1,6 @@
 """All of the ledger over TLS and passwords, each service as a user who may do what the docs say."""
 
+import json
 import re
 import secrets
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -17,10 +19,12 @@ from msgspec import structs
 
 from devstack.stack import Stack
 from eventlog.errors import Undelivered
+from eventlog.partitioner import partition_of
 from eventlog.producer import Publication, Publisher
 from eventlog.settings import KafkaSettings, Security
-from eventlog.topics import USAGE_CALLS, WALLET_EVENTS
-from ledger.usage import CallUsage, Tier
+from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS, WALLET_EVENTS
+from ledger.commands import AskToSpend
+from ledger.usage import Activity, CallUsage, Tier
 from schemas import codec
 from tests.checkout import ROOT
 from tests.cli.machine import LEDGER, without_settings
@@ -33,6 +37,7 @@ pytestmark = pytest.mark.stack
 
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| `([^`]+)` \| ([A-Z_, ]+) \|$", re.MULTILINE)
 PAGE = "docs/reference/kafka-access.md"
+PARTITIONS = 4
 READY_S = 60.0
 CALL = CallUsage(
     event_id="call-1",
@@ -55,10 +60,15 @@ CALL = CallUsage(
 
 
 def documented() -> Iterator[tuple[str, str, str, bool, str]]:
-    """The lines of the page, an operation each."""
+    """The lines of the page, an operation each; and those of whom it speaks below them."""
     for user, kind, name, operations in ROW.findall((ROOT / PAGE).read_text(encoding="utf-8")):
         for operation in operations.split(", "):
-            yield user, kind.upper(), name.removesuffix("*"), name.endswith("*"), operation
+            rule = (kind.upper(), name.removesuffix("*"), name.endswith("*"), operation)
+            yield user, *rule
+            if user == "operator" and operation != "WRITE":
+                yield "auditor", *rule
+            if user == "operator" and (operation != "WRITE" or "ledger.resolutions" in name):
+                yield "clerk", *rule
 
 
 @dataclass
@@ -95,7 +105,7 @@ class Site:
             "LEDGER_KAFKA_CA": str(self.authority),
             "LEDGER_KAFKA_USER": user,
             "LEDGER_KAFKA_PASSWORD_FILE": str(password),
-            "LEDGER_PARTITIONS": "4",
+            "LEDGER_PARTITIONS": str(PARTITIONS),
             "LEDGER_REPLICATION": "1",
             "LEDGER_ACTOR": f"operator:{user}",
             "LEDGER_LOG": "text",
@@ -152,6 +162,14 @@ class Site:
         return "\n".join(log.read_text()[-3_000:] for log in self.folder.glob("*.log"))
 
 
+def letters(site: Site) -> list[dict[str, Any]]:
+    """The dead letters that are open."""
+    found: list[dict[str, Any]] = json.loads(site.type("auditor", "dlq", "list", "--json"))[
+        "dead_letters"
+    ]
+    return found
+
+
 @pytest.fixture(scope="module")
 def site(own: Stack, guarded: Guarded, tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     folder = tmp_path_factory.mktemp("site")
@@ -189,9 +207,47 @@ def test_from_a_top_up_to_a_balance_with_every_connection_guarded(site: Site) ->
     usage = Publication(USAGE_CALLS.name, b"acme", codec.calls.encode(call))
     assert Publisher(site.kafka("platform")).publish([usage]) == 1
     site.wait_for(lambda: "$49.40" in site.type("operator", "balance", "acme"))
-    assert '"holds": true' in site.type("operator", "verify", "--json")
+    assert '"holds": true' in site.type("auditor", "verify", "--json")
     assert "FAILED" not in site.type("operator", "doctor")
     assert [process.poll() for process in site.services] == [None] * 3, site.logs()
+
+
+def test_dead_letters_are_resolved_by_those_who_may(site: Site) -> None:
+    # Given what a platform published wrongly: usage and a question on another's partition, no Avro
+    platform, home = Publisher(site.kafka("platform")), partition_of(b"beta", PARTITIONS)
+    elsewhere = (home + 1) % PARTITIONS
+    usage = codec.calls.encode(structs.replace(CALL, tenant_id="beta", hold_id=None))
+    command = codec.asked.encode(
+        AskToSpend(
+            command_id="chat-1",
+            tenant_id="beta",
+            actor="service:chat",
+            project_id="clinic",
+            activity=Activity.CHAT,
+        )
+    )
+    platform.publish(
+        [
+            Publication(USAGE_CALLS.name, b"beta", usage, partition=elsewhere),
+            Publication(WALLET_COMMANDS.name, b"beta", command, partition=elsewhere),
+            Publication(USAGE_CALLS.name, b"beta", b"no Avro"),
+        ]
+    )
+    site.wait_for(lambda: len(letters(site)) == 3)
+    for letter in letters(site):
+        what, by = ("drop", "clerk") if letter["code"] == "malformed" else ("resend", "operator")
+        asked = ("dlq", what, letter["position"], "--reason", "mended")
+        # When who only looks into them resolves one, then nothing is done
+        said = site.type("auditor", *asked, exit_code=2)
+        assert "forbids us what we asked for (TRANSACTIONAL_ID_AUTHORIZATION_FAILED)" in said
+        if what == "resend":
+            said = site.type("clerk", *asked, exit_code=2)
+            assert "forbids us what we asked for (TOPIC_AUTHORIZATION_FAILED)" in said
+        # When who may resolves it, then it is done
+        said = site.type(by, *asked)
+        done = "dropped" if what == "drop" else f"resent to {letter['source_topic']}/{home}"
+        assert done in said
+    assert letters(site) == []
 
 
 @pytest.mark.parametrize(
@@ -208,7 +264,9 @@ def test_what_is_not_a_users_own_is_forbidden(
     )
 
 
-@pytest.mark.parametrize("user", ["setup", "projector", "ticker", "operator", "platform"])
+@pytest.mark.parametrize(
+    "user", ["setup", "projector", "ticker", "operator", "auditor", "platform"]
+)
 def test_nobody_but_the_processor_writes_the_log(site: Site, user: str) -> None:
     forged = Publication(WALLET_EVENTS.name, b"acme", b"forged")
     # Who may write nothing at all is not even given a producer's id.

@@ -6,6 +6,7 @@ import pytest
 
 from cli import connection, settings, stack
 from cli.errors import WrongSetting
+from eventlog.settings import CHECKS, OWNED_BY_SECURITY, KafkaSettings
 
 STACK = {
     "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:21000",
@@ -37,12 +38,12 @@ def test_the_environment_says_where_kafka_is() -> None:
         {
             "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "one:9092,two:9092",
             "LEDGER_TOPIC_PREFIX": "prod.",
-            "LEDGER_KAFKA_EXTRA": "security.protocol=SASL_SSL; sasl.password=a=b",
+            "LEDGER_KAFKA_EXTRA": "client.rack=a=b; debug=broker",
         }
     )
     assert configured.kafka.bootstrap_servers == "one:9092,two:9092"
     assert configured.kafka.topic("wallet.events") == "prod.g1.wallet.events"
-    assert configured.kafka.extra == {"security.protocol": "SASL_SSL", "sasl.password": "a=b"}
+    assert configured.kafka.extra == {"client.rack": "a=b", "debug": "broker"}
 
 
 def test_a_stack_that_runs_here_is_found(data: Path) -> None:
@@ -193,6 +194,87 @@ def test_what_is_given_by_half_is_refused(changed: dict[str, str], said: str) ->
     with pytest.raises(WrongSetting) as raised:
         _ = configured.kafka
     assert said in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("security.protocol", "LEDGER_KAFKA_SECURITY"),
+        ("ssl.ca.pem", "LEDGER_KAFKA_CA"),
+        ("ssl.keystore.location", "LEDGER_KAFKA_CERTIFICATE"),
+        ("ssl.key.location", "LEDGER_KAFKA_KEY"),
+        ("sasl.mechanisms", "LEDGER_KAFKA_SASL_MECHANISM"),
+        ("sasl.username", "LEDGER_KAFKA_USER"),
+        ("sasl.password", "LEDGER_KAFKA_PASSWORD"),
+    ],
+)
+def test_extra_does_not_say_what_a_setting_is_for(name: str, variable: str) -> None:
+    with pytest.raises(WrongSetting) as raised:
+        settings.load({"LEDGER_KAFKA_EXTRA": f"debug=broker;{name}=hush"})
+    assert f"must not hold {name}, which {variable} is for" in raised.value.message
+    assert raised.value.message.startswith("LEDGER_KAFKA_EXTRA")
+    assert "hush" not in raised.value.message
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_extra_does_not_end_a_check(name: str) -> None:
+    with pytest.raises(WrongSetting, match="the server is always checked"):
+        settings.load({"LEDGER_KAFKA_EXTRA": f"{name}=false"})
+
+
+@pytest.mark.parametrize(
+    ("security", "extra", "said"),
+    [
+        ("", "ssl.key.password=hush", "is 'plaintext': make it 'ssl' or 'sasl_ssl'"),
+        ("", "sasl.oauthbearer.method=oidc", "is 'plaintext': make it 'sasl_ssl'"),
+        ("ssl", "sasl.oauthbearer.method=oidc", "is 'ssl': make it 'sasl_ssl'"),
+    ],
+)
+def test_what_extra_says_is_used_or_refused(security: str, extra: str, said: str) -> None:
+    given = {"LEDGER_KAFKA_SECURITY": security, "LEDGER_KAFKA_EXTRA": extra}
+    configured = settings.load({"LEDGER_KAFKA_BOOTSTRAP_SERVERS": "one:9093", **given})
+    with pytest.raises(WrongSetting) as raised:
+        _ = configured.kafka
+    assert said in raised.value.message
+    assert "hush" not in raised.value.message
+
+
+TOKEN = {
+    "LEDGER_KAFKA_BOOTSTRAP_SERVERS": "one:9093",
+    "LEDGER_KAFKA_SECURITY": "sasl_ssl",
+    "LEDGER_KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+    "LEDGER_KAFKA_EXTRA": "sasl.oauthbearer.method=oidc;sasl.oauthbearer.client.secret=hush",
+}
+
+
+def test_a_token_proves_us_without_a_password() -> None:
+    kafka = settings.load(TOKEN).kafka
+    assert kafka.security.for_client() == {
+        "security.protocol": "sasl_ssl",
+        "sasl.mechanism": "OAUTHBEARER",
+    }
+    assert kafka.extra["sasl.oauthbearer.method"] == "oidc"
+    assert "hush" not in repr(kafka)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"LEDGER_KAFKA_EXTRA": ""}, "go together: set both"),
+        ({"LEDGER_KAFKA_USER": "ann"}, "which uses neither"),
+        (GUARDED | {"LEDGER_KAFKA_SASL_MECHANISM": ""}, "go together: set both"),
+    ],
+)
+def test_a_token_that_is_given_by_half_is_refused(changed: dict[str, str], said: str) -> None:
+    configured = settings.load(TOKEN | changed)
+    with pytest.raises(WrongSetting, match=said):
+        _ = configured.kafka
+
+
+@pytest.mark.parametrize("name", [*OWNED_BY_SECURITY, *CHECKS])
+def test_a_program_of_python_is_refused_the_same(name: str) -> None:
+    with pytest.raises(ValueError, match=f"extra must not hold {name}: "):
+        KafkaSettings("one:9093", extra={name: "x"})
 
 
 def test_a_certificate_that_is_not_there_is_named() -> None:

@@ -2,12 +2,13 @@
 
 import errno
 import os
+import warnings
 from pathlib import Path
 
 import pytest
 
 from client import spool
-from client.errors import SpoolDamaged, SpoolInUse
+from client.errors import SpoolDamaged, SpoolInUse, SpoolTorn
 from client.spool import Entry, Spool
 
 ONE, TWO, THREE = (Entry("usage.calls", word) for word in (b"one", b"two", b"three"))
@@ -106,10 +107,40 @@ def test_a_frame_that_was_not_written_whole_was_never_taken(folder: Path, kept: 
     whole = segment.read_bytes()
     first = len(spool.MAGIC) + spool.FRAME.size + spool.ENTRY.size + len(b"one")
     segment.write_bytes(whole[: first + kept])
-    assert recovered(folder) == [ONE]
-    assert recovered(folder) == [ONE]
+    with warnings.catch_warnings(record=True, action="always") as said:
+        assert recovered(folder) == [ONE]
+        assert recovered(folder) == [ONE]
     torn = segment.with_suffix(".torn")
     assert (torn.read_bytes() if torn.exists() else b"") == whole[first : first + kept]
+    assert [f" in {kept} bytes" in str(one.message) for one in said] == [True] * bool(kept)
+
+
+def test_a_disk_that_is_full_keeps_no_frame_from_going_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a frame that was not written whole, and no room to copy what there is of it
+    segment = filled(folder)
+    torn = segment.read_bytes()[:-1]
+    segment.write_bytes(torn)
+
+    def full(_file: int, _data: bytes, _at: int) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        # When the folder is opened
+        with pytest.warns(SpoolTorn, match=r"the disk takes no copy .*full"):
+            held = Spool(folder)
+        # Then what was taken comes back, and nothing is written behind what was not
+        assert list(held.recovered) == [ONE]
+        with pytest.raises(OSError, match="full"):
+            held.append([THREE])
+    assert segment.read_bytes() == torn
+    # And once there is room again, it goes on
+    held.append([THREE])
+    held.close()
+    assert torn.endswith(segment.with_suffix(".torn").read_bytes())
+    assert recovered(folder) == [ONE, THREE]
 
 
 def test_a_segment_that_was_only_begun_is_forgotten(folder: Path) -> None:
@@ -120,16 +151,38 @@ def test_a_segment_that_was_only_begun_is_forgotten(folder: Path) -> None:
     assert not begun.exists()
 
 
-def test_damage_with_more_behind_it_is_said_not_skipped(folder: Path) -> None:
+FIRST = len(spool.MAGIC)
+
+
+@pytest.mark.parametrize("at", range(FIRST, FIRST + spool.FRAME.size + spool.ENTRY.size + 3))
+def test_damage_with_more_behind_it_is_said_not_skipped(folder: Path, at: int) -> None:
+    """Wherever it is: where the frame ends cannot be known from a header that is broken."""
     segment = filled(folder)
     data = bytearray(segment.read_bytes())
-    data[len(spool.MAGIC) + spool.FRAME.size + spool.ENTRY.size] ^= 1
+    data[at] ^= 1
     segment.write_bytes(data)
-    with pytest.raises(SpoolDamaged, match=f"{segment.name} is damaged at byte 8"):
-        Spool(folder)
+    try:
+        # How many there are is counted anyway
+        assert recovered(folder) == [ONE, TWO, CHAT]
+    except SpoolDamaged as damaged:
+        assert f"{segment.name} is damaged at byte 8" in str(damaged)  # noqa: PT017
+    else:
+        assert at in range(FIRST + 8, FIRST + 12)
+    assert segment.read_bytes() == data
     # And the folder is let go of, for whoever looks into it
     segment.unlink()
     assert recovered(folder) == []
+
+
+def test_a_segment_that_is_shorter_than_what_was_done_of_it_is_said(folder: Path) -> None:
+    held = Spool(folder)
+    held.append([ONE])
+    held.done(1)
+    held.close()
+    [segment] = segments(folder)
+    os.truncate(segment, segment.stat().st_size - 1)
+    with pytest.raises(SpoolDamaged):
+        Spool(folder)
 
 
 def test_damage_in_an_older_segment_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,6 +217,60 @@ def test_a_folder_has_one_owner(folder: Path) -> None:
         Spool(folder)
     held.close()
     assert recovered(folder) == []
+
+
+def test_a_folder_that_cannot_be_used_is_let_go_of(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ = os.open
+
+    def full(path: Path, *how: int) -> int:
+        if path.name == "position":
+            raise OSError(errno.ENOSPC, "full")
+        return open_(path, *how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", full)
+        with pytest.raises(OSError, match="full"):
+            Spool(folder)
+    assert recovered(folder) == []
+
+
+def test_a_folder_that_is_made_is_on_the_disk_as_those_above_it_are(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[int] = set()
+
+    def sync(file: int) -> None:
+        synced.add(os.fstat(file).st_ino)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    Spool(folder).close()
+    assert synced == {folder.parent.stat().st_ino, folder.parent.parent.stat().st_ino}
+    synced.clear()
+    Spool(folder).close()
+    assert synced == set()
+
+
+def test_a_segment_that_cannot_be_deleted_is_deleted_by_the_next_owner(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "SEGMENT_BYTES", 10)
+    held = Spool(folder)
+    for entry in (ONE, TWO, THREE):
+        held.append([entry])
+
+    def broken(_path: Path, *, missing_ok: bool) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", broken)
+        held.done(1)
+    held.done(1)
+    held.close()
+    assert len(segments(folder)) == 2
+    assert recovered(folder) == [THREE]
+    assert len(segments(folder)) == 1
 
 
 def test_a_disk_that_takes_only_a_part_has_taken_nothing(

@@ -34,6 +34,7 @@ class Confluent:
         self.ignores_ids = ignores_ids
         self.versions: dict[str, dict[int, tuple[int, str]]] = {}
         self.modes: dict[str, str] = {}
+        self.mode = "READWRITE"
         self.levels: dict[str, str] = {}
         self.asked: list[str] = []
 
@@ -52,6 +53,8 @@ class Confluent:
             case "PUT", ["config", subject]:
                 self.levels[subject] = body["compatibility"]
                 return 200, body
+            case "GET", ["mode", subject]:
+                return 200, {"mode": self.modes.get(subject, self.mode)}
             case "PUT", ["mode", subject]:
                 if body["mode"] == "IMPORT" and subject in self.versions and "force" not in query:
                     return 422, {"error_code": 42204}
@@ -140,6 +143,29 @@ def test_what_differs_is_never_overwritten(
         registry.publish([FIRST, SECOND], LEVELS)
     assert confluent.versions == held
     assert (confluent.modes, confluent.levels) == ({}, {})
+
+
+@pytest.mark.parametrize("stuck", ["the subject", "the registry"])
+def test_a_mode_that_a_killed_publish_left_is_told_and_mended(
+    confluent: Confluent, registry: Registry, stuck: str
+) -> None:
+    registry.publish([FIRST], LEVELS)
+    if stuck == "the subject":
+        confluent.modes[SUBJECT] = "IMPORT"
+    else:
+        confluent.modes, confluent.mode = {}, "IMPORT"
+    found = registry.differences([FIRST], LEVELS)
+    assert found == [Difference(SUBJECT, 0, "mode", "READWRITE", "IMPORT")]
+    assert registry.publish([FIRST], LEVELS) == []
+    assert registry.differences([FIRST], LEVELS) == []
+    assert confluent.modes == {SUBJECT: "READWRITE"}
+
+
+def test_a_mode_that_somebody_chose_is_theirs(confluent: Confluent, registry: Registry) -> None:
+    registry.publish([FIRST], LEVELS)
+    confluent.modes[SUBJECT] = "READONLY"
+    assert registry.publish([FIRST], LEVELS) == []
+    assert confluent.modes == {SUBJECT: "READONLY"}
 
 
 def test_a_registry_that_takes_an_id_and_ignores_it_is_found_out(
