@@ -44,7 +44,8 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     """An input: where it stands, when the broker appended it, and what it says.
 
     `event_id_stem` names its topic, partition and offset; `content_hash` is 16 bytes. A command
-    may say when it was asked and after which time it shall not be decided (UTC milliseconds).
+    may say when it was asked and after which time it shall not be decided (UTC milliseconds). A
+    call is plain if whoever read it saw that each of its values is within `PLAIN_CALL`.
     """
 
     event_id_stem: str
@@ -53,6 +54,7 @@ class Input(msgspec.Struct, frozen=True, gc=False):
     value: AnyUsage | ask.Command | Unreadable
     asked_at_ms: int | None = None
     not_after_ms: int | None = None
+    is_plain: bool = False
 
 
 class SetAside(msgspec.Struct, frozen=True):

@@ -16,8 +16,6 @@ DURATION_MS_MAX: Final = 366 * 24 * 60 * MINUTE_MS
 TOKENS_MAX: Final = 10**12
 """Of one event: an amount must stay far within 64 bits."""
 FREE_PAGES_MAX: Final = 100
-IDS_REMEMBERED_MAX: Final = 65_536
-"""Of tenants, projects and scenarios, whatever strangers send."""
 TIME_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: common readers of Avro cannot show a later time."""
 
@@ -150,44 +148,37 @@ def is_id(text: str) -> bool:
     return 0 < len(text) <= ID_LENGTH_MAX and text.isprintable()
 
 
-class _Ids(set[str]):
-    """Texts that were found to be ids: most come again, and are then found here."""
-
-    def admit(self, *texts: str) -> bool:
-        """Whether all are ids; remembers them."""
-        if not all(map(is_id, texts)):
-            return False
-        if len(self) >= IDS_REMEMBERED_MAX:
-            self.clear()
-        self.update(texts)
-        return True
-
-
-_ids: Final = _Ids()
+PLAIN_CALL: Final[Mapping[str, tuple[int, int]]] = {
+    "event_id": (1, ID_LENGTH_MAX),
+    "tenant_id": (1, ID_LENGTH_MAX),
+    "project_id": (1, ID_LENGTH_MAX),
+    "corrects": (1, ID_LENGTH_MAX),
+    "withdrawn": (False, False),
+    "call_id": (1, ID_LENGTH_MAX),
+    "scenario_id": (1, ID_LENGTH_MAX),
+    "started_at": (0, TIME_MS_MAX),
+    "ended_at": (0, TIME_MS_MAX),
+    "duration_ms": (0, DURATION_MS_MAX),
+    "duration_cap_ms": (1, DURATION_CAP_MS_MAX),
+    "user_turns": (0, 2**31 - 1),
+    "hold_id": (1, ID_LENGTH_MAX),
+}
+"""Within which every value of a call is plainly what the contract of `usage.calls` wants: a number
+or, of printable ASCII, a text's length. Of others `fault_in_call` tells; of plain ones it would
+only see whether the call ended before it started.
+"""
 
 
 def fault_in_call(usage: CallUsage) -> str | None:
     """What is outside the contract of `usage.calls`, as a sentence; None if nothing is."""
-    # Every input comes here: one look at its own two ids, and at whether the others are known.
-    event_id, call_id, ids = usage.event_id, usage.call_id, _ids
-    tenant_id, project_id, scenario_id = usage.tenant_id, usage.project_id, usage.scenario_id
-    if not (
-        0 < len(event_id) <= ID_LENGTH_MAX
-        and 0 < len(call_id) <= ID_LENGTH_MAX
-        and event_id.isprintable()
-        and call_id.isprintable()
-        and (
-            (tenant_id in ids and project_id in ids and scenario_id in ids)
-            or ids.admit(tenant_id, project_id, scenario_id)
-        )
-    ):
+    ids = (usage.event_id, usage.tenant_id, usage.project_id, usage.call_id, usage.scenario_id)
+    if not all(map(is_id, ids)):
         return _fault_in_ids(usage)
     if usage.hold_id is not None and not is_id(usage.hold_id):
         return f"hold_id, if given, must be 1 to {ID_LENGTH_MAX} printable characters"
-    if usage.corrects is not None or usage.withdrawn:
-        fault = _fault_in_correction(usage)
-        if fault is not None:
-            return fault
+    fault = _fault_in_correction(usage)
+    if fault is not None:
+        return fault
     if not 0 <= usage.started_at <= usage.ended_at <= TIME_MS_MAX:
         return _OUT_OF_ORDER
     if usage.duration_ms < 0 or usage.user_turns < 0:

@@ -4,7 +4,7 @@ A value is in the registries' wire format: a zero byte, the schema's id in four 
 payload. Values are written with the newest version of their schema and read with any.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -15,10 +15,11 @@ from ledger.errors import UnreadableInput
 from schemas.catalogue import latest, versions
 from schemas.compiler import Decoder, Encoder, compile_decoder, compile_encoder
 from schemas.layout import Node
-from schemas.native import quick_decoder, quick_encoder
+from schemas.native import Limits, Run, quick_decoder, quick_encoder, quick_run
 from schemas.primitives import Malformed
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 PREFIX_SIZE: Final = 5
 CONTENT_HASH_SIZE: Final = 16
@@ -126,8 +127,9 @@ class TopicCodec(Generic[T]):
 class InputCodec(TopicCodec[T]):
     """Tells besides by which bytes a value is the same as another of its id, or contradicts it."""
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, limits: Limits | None = None) -> None:
         super().__init__(topic)
+        self._limits = limits
         *older, _ = versions(topic)
         self._older = {
             _prefix(schema.schema_id): _encoder(schema.parsed, _prefix(schema.schema_id), None)
@@ -135,9 +137,14 @@ class InputCodec(TopicCodec[T]):
         }
         self._first = _prefix(versions(topic)[0].schema_id)
 
-    def is_first(self, value: bytes) -> bool:
-        """Whether it is of the first version: such a value's payload is its content."""
-        return value[:PREFIX_SIZE] == self._first
+    def run(self, source: tuple[str, str], own_keys: dict[str, bytes], made: type[U]) -> Run[U]:
+        """What reads many records at once, of the first version: its payload is its content.
+
+        See `quick_run`.
+        """
+        schema = versions(self._topic)[0].parsed
+        run = quick_run(schema, TYPES, self._first, self._limits, source, own_keys, made)
+        return run or _take_none
 
     def content_of(self, value: bytes, decoded: object) -> bytes:
         """The payload that stands for its content: the oldest version's that says all of it.
@@ -195,6 +202,10 @@ def content_hash(payload: bytes) -> bytes:
     return sha256(payload).digest()[:CONTENT_HASH_SIZE]
 
 
+def _take_none(_records: Sequence[Any], _inputs: list[Any]) -> None:
+    """Where nothing is read at once."""
+
+
 def _prefix(schema_id: int) -> bytes:
     return b"\0" + schema_id.to_bytes(PREFIX_SIZE - 1, "big")
 
@@ -233,7 +244,7 @@ UsageCodec = (
     InputCodec[usage.CallUsage] | InputCodec[usage.CrawlUsage] | InputCodec[usage.ChatUsage]
 )
 
-calls: Final = InputCodec[usage.CallUsage]("usage.calls")
+calls: Final = InputCodec[usage.CallUsage]("usage.calls", usage.PLAIN_CALL)
 crawls: Final = InputCodec[usage.CrawlUsage]("usage.crawls")
 chat: Final = InputCodec[usage.ChatUsage]("usage.chat")
 asked: Final = TopicCodec[commands.Command]("wallet.commands")

@@ -9,40 +9,10 @@
  * Every read is bounded by `end`; every write by `reserve`. Programs are as deep as their schema,
  * which never contains itself.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "native.h"
 #include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <structmember.h>
-
-enum { LONG, INT, BOOLEAN, TEXT, SHARED_TEXT, BYTES, FIXED, ENUM, OPTIONAL, CHOICE, ARRAY, RECORD };
-enum { VALUES_MAX = 64, SHORT_MAX = 1024 };
-
-typedef struct Node Node;
-
-/* A part of a program.
- *   FIXED    `size` bytes
- *   ENUM     `members`, the symbols' values in order
- *   OPTIONAL and ARRAY  one child
- *   CHOICE   its records
- *   RECORD   its fields; for reading, the constructor's arguments are the values at `places`,
- *            named by `names` if not given by place; for writing, each field has an `attribute`
- */
-struct Node {
-    int kind;
-    int count;
-    Node *children;
-    Py_ssize_t size;
-    PyObject *members;
-    PyObject *type;
-    PyObject *names;
-    int *places;
-    int places_count;
-    PyObject *attribute;     /* writing: of the object that holds this value; NULL beside it */
-    Py_ssize_t offset;       /* writing: where the object keeps it, or -1 */
-    PyObject *literal;       /* writing: bytes written as they are, instead of a value */
-};
 
 /* ── Programs ── */
 
@@ -129,17 +99,20 @@ static Py_ssize_t offset_of(PyObject *type, PyObject *attribute)
     return offset;
 }
 
-/* (kind, size, members, children, type, places, names, attribute, literal) */
+/* (kind, size, members, children, type, places, names, attribute, literal, limits) */
 static int node_fill(Node *node, PyObject *program)
 {
-    PyObject *members, *children, *type, *places, *names, *attribute, *literal;
+    PyObject *members, *children, *type, *places, *names, *attribute, *literal, *limits;
     if (!PyTuple_Check(program)) {
         PyErr_SetString(PyExc_TypeError, "a program is a tuple");
         return -1;
     }
-    if (!PyArg_ParseTuple(program, "inO!O!OO!OOO", &node->kind, &node->size, &PyTuple_Type,
+    if (!PyArg_ParseTuple(program, "inO!O!OO!OOOO", &node->kind, &node->size, &PyTuple_Type,
                           &members, &PyTuple_Type, &children, &type, &PyTuple_Type, &places,
-                          &names, &attribute, &literal))
+                          &names, &attribute, &literal, &limits))
+        return -1;
+    node->is_limited = limits != Py_None;
+    if (node->is_limited && !PyArg_ParseTuple(limits, "LL", &node->least, &node->most))
         return -1;
     node->members = Py_NewRef(members);
     node->type = Py_NewRef(type);
@@ -195,10 +168,32 @@ static PyObject *shared_text(const unsigned char *bytes, Py_ssize_t size)
 
 /* ── Reading: NULL without an error means that the codec in Python has to look ── */
 
-typedef struct {
-    const unsigned char *at;
-    const unsigned char *end;
-} Reading;
+static void look_at_number(const Node *node, int64_t number, Reading *in)
+{
+    if (node->is_limited && (number < node->least || number > node->most))
+        in->is_plain = 0;
+}
+
+static void look_at_text(const Node *node, const unsigned char *bytes, Py_ssize_t size,
+                         Reading *in)
+{
+    if (!node->is_limited || !in->is_plain)
+        return;
+    /* Eight bytes at a time. One from 128 has its highest bit set; taking 32 from one below 32, or
+     * adding one to 127, sets it. */
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t strange = 0;
+    Py_ssize_t i = 0;
+    for (; i + 8 <= size; i += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + i, 8);
+        strange |= (word | (word - 32 * ones) | (word + ones)) & 128 * ones;
+    }
+    for (; i < size; i++)
+        strange |= bytes[i] < 32 || bytes[i] > 126;
+    if (strange != 0 || size < node->least || size > node->most)
+        in->is_plain = 0;
+}
 
 static int read_number(Reading *in, int64_t *number)
 {
@@ -300,21 +295,25 @@ static PyObject *read_value(const Node *node, Reading *in)
     const unsigned char *bytes;
     switch (node->kind) {
     case LONG:
-        return read_number(in, &number) < 0 ? NULL : PyLong_FromLongLong(number);
     case INT:
-        if (read_number(in, &number) < 0 || number < INT32_MIN || number > INT32_MAX)
+        if (read_number(in, &number) < 0 ||
+            (node->kind == INT && (number < INT32_MIN || number > INT32_MAX)))
             return NULL;
+        look_at_number(node, number, in);
         return PyLong_FromLongLong(number);
     case BOOLEAN:
         if (in->at == in->end || *in->at > 1)
             return NULL;
+        look_at_number(node, *in->at, in);
         return Py_NewRef(*in->at++ ? Py_True : Py_False);
     case TEXT:
-        bytes = read_sized(in, &size);
-        return bytes == NULL ? NULL : PyUnicode_DecodeUTF8((const char *)bytes, size, NULL);
     case SHARED_TEXT:
         bytes = read_sized(in, &size);
-        return bytes == NULL ? NULL : shared_text(bytes, size);
+        if (bytes == NULL)
+            return NULL;
+        look_at_text(node, bytes, size, in);
+        return node->kind == SHARED_TEXT ? shared_text(bytes, size)
+                                         : PyUnicode_DecodeUTF8((const char *)bytes, size, NULL);
     case BYTES:
         bytes = read_sized(in, &size);
         return bytes == NULL ? NULL : PyBytes_FromStringAndSize((const char *)bytes, size);
@@ -343,16 +342,7 @@ static PyObject *read_value(const Node *node, Reading *in)
     }
 }
 
-typedef struct {
-    PyObject_HEAD
-    vectorcallfunc call;
-    PyObject *slow;
-    Node around;   /* RECORD: the fields before the body */
-    Node bodies;   /* CHOICE: what the body may be; RECORD: the whole, where there is no body */
-    int beside;    /* which field before the body is returned beside the object, or -1 */
-} Decoder;
-
-static PyObject *decode(const Decoder *self, Reading *in)
+PyObject *decode(const Decoder *self, Reading *in, int field, PyObject **value)
 {
     PyObject *values[2 * VALUES_MAX], *made = NULL;
     int count = self->around.count;
@@ -371,11 +361,8 @@ static PyObject *decode(const Decoder *self, Reading *in)
                 made = construct(body, values);
         }
     }
-    if (made != NULL && self->beside >= 0) {
-        PyObject *both = PyTuple_Pack(2, made, values[self->beside]);
-        Py_DECREF(made);
-        made = both;
-    }
+    if (made != NULL && field >= 0)
+        *value = Py_NewRef(values[field]);
     drop(values, count);
     return made;
 }
@@ -388,8 +375,14 @@ static PyObject *decoder_call(PyObject *callable, PyObject *const *args, size_t 
         Py_ssize_t start = PyLong_AsSsize_t(args[1]), size = PyBytes_GET_SIZE(args[0]);
         if (start >= 0 && start <= size) {
             const unsigned char *bytes = (const unsigned char *)PyBytes_AS_STRING(args[0]);
-            Reading in = {bytes + start, bytes + size};
-            PyObject *made = decode(self, &in);
+            Reading in = {bytes + start, bytes + size, 1};
+            PyObject *beside = NULL, *made = decode(self, &in, self->beside, &beside);
+            if (beside != NULL) {
+                PyObject *both = PyTuple_Pack(2, made, beside);
+                Py_DECREF(made);
+                Py_DECREF(beside);
+                made = both;
+            }
             if (made != NULL)
                 return made;
         }
@@ -562,14 +555,6 @@ static int write_value(const Node *node, PyObject *value, PyObject *beside, Writ
     }
 }
 
-typedef struct {
-    PyObject_HEAD
-    vectorcallfunc call;
-    PyObject *slow;
-    Node bodies;   /* CHOICE: of each type, all that is written, the prefix too */
-    int last;      /* the body written last: the next one is often alike */
-} Encoder;
-
 static PyObject *encode(Encoder *self, PyObject *object, PyObject *beside)
 {
     if ((PyObject *)Py_TYPE(object) != self->bodies.children[self->last].type) {
@@ -590,9 +575,7 @@ static PyObject *encode(Encoder *self, PyObject *object, PyObject *beside)
     return written;
 }
 
-/* encode(object[, beside]) */
-static PyObject *encoder_call(PyObject *callable, PyObject *const *args, size_t flags,
-                              PyObject *names)
+PyObject *encoder_call(PyObject *callable, PyObject *const *args, size_t flags, PyObject *names)
 {
     Encoder *self = (Encoder *)callable;
     Py_ssize_t count = PyVectorcall_NARGS(flags);
@@ -624,7 +607,7 @@ static void encoder_dealloc(PyObject *object)
     Py_TYPE(object)->tp_free(object);
 }
 
-static PyTypeObject DecoderType = {
+PyTypeObject DecoderType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "schemas._native.Decoder",
     .tp_basicsize = sizeof(Decoder),
@@ -634,7 +617,7 @@ static PyTypeObject DecoderType = {
     .tp_dealloc = decoder_dealloc,
 };
 
-static PyTypeObject EncoderType = {
+PyTypeObject EncoderType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "schemas._native.Encoder",
     .tp_basicsize = sizeof(Encoder),
@@ -685,6 +668,7 @@ static PyObject *make_encoder(PyObject *module, PyObject *args)
 static PyMethodDef functions[] = {
     {"decoder", make_decoder, METH_VARARGS, "A function from a value and an index to an object."},
     {"encoder", make_encoder, METH_VARARGS, "A function from an object to a value."},
+    {"read_run", read_run, METH_VARARGS, "Inputs of records, as far as these are as most are."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -698,7 +682,8 @@ static struct PyModuleDef definition = {
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    if (PyType_Ready(&DecoderType) < 0 || PyType_Ready(&EncoderType) < 0)
+    if (PyType_Ready(&DecoderType) < 0 || PyType_Ready(&EncoderType) < 0 ||
+        prepare_runs() < 0)
         return NULL;
     return PyModule_Create(&definition);
 }

@@ -6,13 +6,16 @@ the generated code then reads, writes or refuses it: so both always answer alike
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final, NamedTuple, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from schemas import primitives
 from schemas.layout import Node, kind_of
 from schemas.source import BODY, REPEATED_TEXTS, Definitions, Types, arguments_of
+
+T = TypeVar("T")
 
 _MODULE: Final = "schemas._native"
 IS_COMPILED: Final = find_spec(_MODULE) is not None
@@ -57,6 +60,7 @@ class Part(NamedTuple):
     names: tuple[str, ...] | None = None
     attribute: str | None = None
     literal: bytes | None = None
+    limits: tuple[int, int] | None = None
 
 
 class _Module(Protocol):
@@ -64,6 +68,19 @@ class _Module(Protocol):
         self, around: Part, bodies: Part, beside: int, generated: object, /
     ) -> Callable[[bytes, int], Any]: ...
     def encoder(self, bodies: Part, generated: object, /) -> Callable[..., bytes]: ...
+    def read_run(
+        self,
+        decoder: object,
+        owner: int,
+        topic: str,
+        stem: str,
+        prefix: bytes,
+        own_keys: dict[str, bytes],
+        made: type,
+        records: Sequence[Any],
+        inputs: list[Any],
+        /,
+    ) -> None: ...
 
 
 def _module() -> _Module:
@@ -99,6 +116,39 @@ def quick_encoder(
     return _module().encoder(programs.to_write(prefix), generated)
 
 
+Limits = Mapping[str, tuple[int, int]]
+"""By field, the least and the most that a number, or the length of a text, can be."""
+
+Run = Callable[[Sequence[Any], list[T]], None]
+"""Reads on from where the inputs end, as long as the records are as most are."""
+
+
+def quick_run(
+    schema: Node,
+    types: Types,
+    prefix: bytes,
+    limits: Limits | None,
+    source: tuple[str, str],
+    own_keys: dict[str, bytes],
+    made: type[T],
+) -> Run[T] | None:
+    """What reads records of a topic at once, where that is compiled.
+
+    `source` is the topic and the stem of its events' ids, `own_keys` the key of each tenant who is
+    known to live here. An input is made of the id, the time of appending, the hash of the content,
+    the usage, no times of asking, and whether all its values are within limits that were given:
+    printable ASCII where they are texts. A record that cannot be taken is the first for which there
+    is no input.
+    """
+    topic, stem = source
+    if not (IS_COMPILED and stem.isascii()):
+        return None
+    programs = _Programs(schema, types, {}, None, limits)
+    decoder = _module().decoder(*programs.to_read(), None)
+    owner = [field["name"] for field in schema["fields"]].index("tenant_id")
+    return partial(_module().read_run, decoder, owner, topic, stem, prefix, own_keys, made)
+
+
 class _Programs(Definitions):
     """Makes the programs of a schema that the compiler accepted."""
 
@@ -108,8 +158,10 @@ class _Programs(Definitions):
         types: Types,
         renamed: Mapping[str, str],
         beside: str | None,
+        limits: Limits | None = None,
     ) -> None:
         super().__init__(schema, types)
+        self._limits = limits or {}
         fields: list[Node] = self.resolve(schema)["fields"]
         self._around = [
             self._part(field["type"], field["name"])._replace(
@@ -169,9 +221,11 @@ class _Programs(Definitions):
             return Part(Kind.ENUM, members=tuple(self.members(node)))
         if kind == "fixed":
             return Part(Kind.FIXED, size=node["size"])
-        if kind == "string" and name in REPEATED_TEXTS:
-            return Part(Kind.SHARED_TEXT)
-        return Part(_PLAIN[kind]) if kind in _PLAIN else self._record(node)
+        if kind not in _PLAIN:
+            return self._record(node)
+        is_shared = kind == "string" and name in REPEATED_TEXTS
+        limits = self._limits.get(name)
+        return Part(Kind.SHARED_TEXT if is_shared else _PLAIN[kind], limits=limits)
 
 
 def _literal(written: bytes) -> Part:

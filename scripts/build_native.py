@@ -8,8 +8,11 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCE = Path("schemas/native.c")
-OPTIONS = ("-O2", "-fPIC", "-Wall", "-Wextra", "-Wno-unused-parameter")
+SOURCES = ("schemas/native.c", "schemas/runs.c")
+OPTIONS = (
+    *("-O2", "-fPIC", "-fvisibility=hidden"),
+    *("-Wall", "-Wextra", "-Wno-unused-parameter"),
+)
 
 
 class NativeCodec(BuildHookInterface[Any]):
@@ -28,12 +31,12 @@ class NativeCodec(BuildHookInterface[Any]):
     def _compile(self, target: Path) -> bool:
         linker: str = sysconfig.get_config_var("LDSHARED") or "cc -shared"
         include = sysconfig.get_path("include")
-        command = [*shlex.split(linker), *OPTIONS, f"-I{include}", str(SOURCE), "-o", str(target)]
+        command = [*shlex.split(linker), *OPTIONS, f"-I{include}", *SOURCES, "-o", str(target)]
         try:
             subprocess.run(command, cwd=self.root, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             target.unlink(missing_ok=True)
             why = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
-            self.app.display_warning(f"{SOURCE} was not compiled:\n{why}")
+            self.app.display_warning(f"{' and '.join(SOURCES)} were not compiled:\n{why}")
             return False
         return True

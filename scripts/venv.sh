@@ -26,7 +26,7 @@ is_ours() {
 
 wanted() {
     cat pyproject.toml requirements-dev.lock .venv/pyvenv.cfg \
-        scripts/build_native.py schemas/native.c | cksum
+        scripts/build_native.py schemas/*.[ch] | cksum
 }
 
 if is_ours && [ "$(cat .venv/locked 2>/dev/null)" = "$(wanted)" ]; then

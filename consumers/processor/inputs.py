@@ -1,6 +1,6 @@
 """From records to inputs: what cannot be read or stands in the wrong place is set aside."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from eventlog.logic import Claim
@@ -10,7 +10,7 @@ from eventlog.settings import GENERATION
 from ledger.batch import Input, SetAside, Unreadable
 from ledger.commands import Command, PartitionCommand
 from ledger.errors import UnreadableInput
-from ledger.usage import TIME_MS_MAX, AnyUsage, is_id
+from ledger.usage import TIME_MS_MAX, is_id
 from schemas import codec
 from schemas.codec import PREFIX_SIZE
 from schemas.primitives import Malformed
@@ -44,46 +44,44 @@ class Reader:
             topic: f"{GENERATION}.{logical}:{claim.partition}:"
             for topic, logical in claim.logical.items()
         }
+        self._runs = {
+            topic: USAGE[logical].run((topic, self._stems[topic]), self._own_tenants, Input)
+            for topic, logical in claim.logical.items()
+            if logical in USAGE
+        }
 
-    def read(self, records: Iterable[InputRecord]) -> list[Input]:
+    def read(self, records: Sequence[InputRecord]) -> list[Input]:
         """The inputs that records hold; `Unreadable` is the value of one that holds none."""
         inputs: list[Input] = []
-        own_tenants, content_hash_of = self._own_tenants, codec.content_hash
-        topic, stem = "", ""
-        usage_codec: codec.UsageCodec | None = None
-        decode: Callable[[bytes, int], AnyUsage] | None = None
-        content_of: Callable[[bytes, AnyUsage], bytes] | None = None
-        prefix = b""
-        for record in records:
-            # What a run of records shares is looked up once.
-            if record.topic() != topic:
-                topic = record.topic()
-                stem, usage_codec = self._stems[topic], USAGE.get(self._logical[topic])
-                decode = None
-            event_id_stem = f"{stem}{record.offset()}"
-            appended_at_ms = record.timestamp()[1]
-            value = record.value()
-            try:
-                if value is None:
-                    raise Malformed("the record has no value")
-                content_hash = content_hash_of(value[PREFIX_SIZE:])
-                if usage_codec is None:
-                    asked = self._command(record, value)
-                    inputs.append(Input(event_id_stem, appended_at_ms, content_hash, *asked))
-                    continue
-                if decode is None or value[:PREFIX_SIZE] != prefix:
-                    decode, prefix = usage_codec.decoder(value), value[:PREFIX_SIZE]
-                    content_of = None if usage_codec.is_first(value) else usage_codec.content_of
-                usage = decode(value, PREFIX_SIZE)
-                if content_of is not None:
-                    content_hash = content_hash_of(content_of(value, usage))
-                if record.key() != own_tenants.get(usage.tenant_id):
-                    self._check_place(record.key(), usage.tenant_id)
-                inputs.append(Input(event_id_stem, appended_at_ms, content_hash, usage))
-            except UnreadableInput as error:
-                unreadable = Unreadable(error.code, str(error))
-                inputs.append(Input(event_id_stem, appended_at_ms, b"", unreadable))
+        while len(inputs) < len(records):
+            read_run = self._runs.get(records[len(inputs)].topic())
+            if read_run is not None:
+                # Most records are read at once; what is left is the first that is not as most are.
+                read_run(records, inputs)
+            if len(inputs) < len(records):
+                inputs.append(self._read(records[len(inputs)]))
         return inputs
+
+    def _read(self, record: InputRecord) -> Input:
+        topic = record.topic()
+        event_id_stem = f"{self._stems[topic]}{record.offset()}"
+        appended_at_ms = record.timestamp()[1]
+        value = record.value()
+        try:
+            if value is None:
+                raise Malformed("the record has no value")
+            usage_codec = USAGE.get(self._logical[topic])
+            if usage_codec is None:
+                asked = self._command(record, value)
+                content_hash = codec.content_hash(value[PREFIX_SIZE:])
+                return Input(event_id_stem, appended_at_ms, content_hash, *asked)
+            usage = usage_codec.decode(value)
+            content_hash = codec.content_hash(usage_codec.content_of(value, usage))
+            if record.key() != self._own_tenants.get(usage.tenant_id):
+                self._check_place(record.key(), usage.tenant_id)
+            return Input(event_id_stem, appended_at_ms, content_hash, usage)
+        except UnreadableInput as error:
+            return Input(event_id_stem, appended_at_ms, b"", Unreadable(error.code, str(error)))
 
     def _command(self, record: InputRecord, value: bytes) -> tuple[Command, int | None, int | None]:
         """The command, when it was asked, and after which time it shall not be decided."""
