@@ -160,7 +160,7 @@ def outcomes(
 def _content(record: Publication) -> bytes:
     """By what the log knows an input; one that cannot be read has no event there."""
     usage_codec, payload = USAGE.get(record.topic), payload_of(record.value)
-    if usage_codec is not None and not usage_codec.is_first(record.value):
+    if usage_codec is not None:
         with suppress(UnreadableInput):
             payload = usage_codec.content_of(record.value, usage_codec.decode(record.value))
     return content_hash(payload)

@@ -5,20 +5,20 @@ holds the hash of its batch, so that a wallet dropped whole, or a cut tail, is s
 """
 
 from collections.abc import Iterable
-from hashlib import sha256
 
 from ledger.events import Event
 from schemas.codec import wallet_events
+from schemas.native import hash_of
 
 
 def beginning(name: str) -> bytes:
     """The `prev` of a chain's first value; the name is the tenant's id or the partition's."""
-    return sha256(name.encode()).digest()
+    return hash_of(name.encode())
 
 
 def batch_hash(value_hashes: Iterable[bytes]) -> bytes:
     """SHA-256 over the SHA-256 of each of a batch's values before the footer, in order."""
-    return sha256(b"".join(value_hashes)).digest()
+    return hash_of(b"".join(value_hashes))
 
 
 class Chains:
@@ -45,7 +45,7 @@ class Chains:
             tenant_id = event.originator_id
             prev = batch_heads.get(tenant_id) or self.head(tenant_id)
             value = encode(event, prev)
-            batch_heads[tenant_id] = value_hash = sha256(value).digest()
+            batch_heads[tenant_id] = value_hash = hash_of(value)
             values.append(value)
             hashes.append(value_hash)
         return values, hashes

@@ -5,7 +5,6 @@ payload. Values are written with the newest version of their schema and read wit
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -15,7 +14,7 @@ from ledger.errors import UnreadableInput
 from schemas.catalogue import latest, versions
 from schemas.compiler import Decoder, Encoder, compile_decoder, compile_encoder
 from schemas.layout import Node
-from schemas.native import Limits, Run, quick_decoder, quick_encoder, quick_run
+from schemas.native import Limits, Run, hash_of, quick_decoder, quick_encoder, quick_run
 from schemas.primitives import Malformed
 
 T = TypeVar("T")
@@ -199,7 +198,7 @@ def content_hash(payload: bytes) -> bytes:
 
     Of usage that is not of its schema's first version the payload is that of `content_of`.
     """
-    return sha256(payload).digest()[:CONTENT_HASH_SIZE]
+    return hash_of(payload)[:CONTENT_HASH_SIZE]
 
 
 def _take_none(_records: Sequence[Any], _inputs: list[Any]) -> None:

@@ -555,6 +555,14 @@ static int write_value(const Node *node, PyObject *value, PyObject *beside, Writ
     }
 }
 
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc call;
+    PyObject *slow;
+    Node bodies;   /* CHOICE: of each type, all that is written, the prefix too */
+    int last;      /* the body written last: the next one is often alike */
+} Encoder;
+
 static PyObject *encode(Encoder *self, PyObject *object, PyObject *beside)
 {
     if ((PyObject *)Py_TYPE(object) != self->bodies.children[self->last].type) {
@@ -575,7 +583,9 @@ static PyObject *encode(Encoder *self, PyObject *object, PyObject *beside)
     return written;
 }
 
-PyObject *encoder_call(PyObject *callable, PyObject *const *args, size_t flags, PyObject *names)
+/* encode(object[, beside]) */
+static PyObject *encoder_call(PyObject *callable, PyObject *const *args, size_t flags,
+                              PyObject *names)
 {
     Encoder *self = (Encoder *)callable;
     Py_ssize_t count = PyVectorcall_NARGS(flags);
@@ -617,7 +627,7 @@ PyTypeObject DecoderType = {
     .tp_dealloc = decoder_dealloc,
 };
 
-PyTypeObject EncoderType = {
+static PyTypeObject EncoderType = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "schemas._native.Encoder",
     .tp_basicsize = sizeof(Encoder),
@@ -669,6 +679,7 @@ static PyMethodDef functions[] = {
     {"decoder", make_decoder, METH_VARARGS, "A function from a value and an index to an object."},
     {"encoder", make_encoder, METH_VARARGS, "A function from an object to a value."},
     {"read_run", read_run, METH_VARARGS, "Inputs of records, as far as these are as most are."},
+    {"sha256", hash_value, METH_O, "A value's SHA-256."},
     {NULL, NULL, 0, NULL},
 };
 

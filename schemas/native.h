@@ -51,25 +51,15 @@ typedef struct {
     int beside;    /* which field before the body is returned beside the object, or -1 */
 } Decoder;
 
-typedef struct {
-    PyObject_HEAD
-    vectorcallfunc call;
-    PyObject *slow;
-    Node bodies;   /* CHOICE: of each type, all that is written, the prefix too */
-    int last;      /* the body written last: the next one is often alike */
-} Encoder;
-
-extern PyTypeObject DecoderType, EncoderType;
+extern PyTypeObject DecoderType;
 
 /* native.c: an object; with it the value of one of the fields before the body, if one is asked for.
  * NULL without an error means that the codec in Python has to look. */
 PyObject *decode(const Decoder *decoder, Reading *in, int field, PyObject **value);
 
-/* native.c: encoder(object[, beside]), which is bytes. */
-PyObject *encoder_call(PyObject *encoder, PyObject *const *args, size_t flags, PyObject *names);
-
-/* runs.c: a function of the module; and what it needs, to be called once: -1 is an error. */
+/* runs.c: functions of the module; and what they need, to be called once: -1 is an error. */
 PyObject *read_run(PyObject *module, PyObject *args);
+PyObject *hash_value(PyObject *module, PyObject *value);
 int prepare_runs(void);
 
 #endif

@@ -7,6 +7,7 @@ the generated code then reads, writes or refuses it: so both always answer alike
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from functools import partial
+from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
@@ -81,6 +82,7 @@ class _Module(Protocol):
         inputs: list[Any],
         /,
     ) -> None: ...
+    def sha256(self, value: bytes, /) -> bytes: ...
 
 
 def _module() -> _Module:
@@ -147,6 +149,14 @@ def quick_run(
     decoder = _module().decoder(*programs.to_read(), None)
     owner = [field["name"] for field in schema["fields"]].index("tenant_id")
     return partial(_module().read_run, decoder, owner, topic, stem, prefix, own_keys, made)
+
+
+def _hash(value: bytes) -> bytes:
+    return sha256(value).digest()
+
+
+hash_of: Final = _module().sha256 if IS_COMPILED else _hash
+"""A value's SHA-256."""
 
 
 class _Programs(Definitions):

@@ -3,28 +3,45 @@
  * As in native.c, what is not as expected is left to Python.
  */
 #include "native.h"
+#include "sha256.h"
 #include <string.h>
 
 enum { CONTENT_HASH_SIZE = 16 };
 
+static int is_quick;
 static PyObject *library_sha256, *name_topic, *name_offset, *name_timestamp, *name_value, *name_key,
     *name_digest;
 
 /* ── Hashes ── */
 
-static PyObject *digest_of(const unsigned char *bytes, Py_ssize_t size, Py_ssize_t digest_size)
+PyObject *hash_value(PyObject *module, PyObject *value)
 {
-    PyObject *given = PyBytes_FromStringAndSize((const char *)bytes, size);
-    PyObject *hash = given == NULL ? NULL : PyObject_CallOneArg(library_sha256, given);
-    PyObject *digest = hash == NULL ? NULL : PyObject_CallMethodNoArgs(hash, name_digest);
-    Py_XDECREF(given);
-    Py_XDECREF(hash);
-    if (digest != NULL && digest_size < PyBytes_GET_SIZE(digest)) {
-        PyObject *whole = digest;
-        digest = PyBytes_FromStringAndSize(PyBytes_AS_STRING(whole), digest_size);
-        Py_DECREF(whole);
+    if (is_quick && PyBytes_CheckExact(value)) {
+        unsigned char digest[SHA256_SIZE];
+        sha256_quick((const unsigned char *)PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value),
+                     digest);
+        return PyBytes_FromStringAndSize((const char *)digest, SHA256_SIZE);
     }
+    PyObject *hash = PyObject_CallOneArg(library_sha256, value);
+    PyObject *digest = hash == NULL ? NULL : PyObject_CallMethodNoArgs(hash, name_digest);
+    Py_XDECREF(hash);
     return digest;
+}
+
+/* What tells two inputs of an id apart: the first bytes of the hash of what they say. */
+static PyObject *content_hash(const unsigned char *bytes, Py_ssize_t size)
+{
+    if (is_quick) {
+        unsigned char digest[SHA256_SIZE];
+        sha256_quick(bytes, size, digest);
+        return PyBytes_FromStringAndSize((const char *)digest, CONTENT_HASH_SIZE);
+    }
+    PyObject *content = PyBytes_FromStringAndSize((const char *)bytes, size);
+    PyObject *digest = content == NULL ? NULL : hash_value(NULL, content);
+    PyObject *hash = digest == NULL ? NULL : PySequence_GetSlice(digest, 0, CONTENT_HASH_SIZE);
+    Py_XDECREF(content);
+    Py_XDECREF(digest);
+    return hash;
 }
 
 /* ── Reading a run of records ── */
@@ -88,7 +105,7 @@ static PyObject *input_of(const Run *run, PyObject *value, PyObject *key, PyObje
     PyObject *usage = decode(run->decoder, &in, run->owner, &owner);
     if (usage != NULL && is_own(run->own_keys, owner, key)) {
         PyObject *id = numbered(run->stem, offset);
-        PyObject *hash = id == NULL ? NULL : digest_of(bytes + start, size, CONTENT_HASH_SIZE);
+        PyObject *hash = id == NULL ? NULL : content_hash(bytes + start, size);
         if (hash != NULL) {
             PyObject *is_plain = run->is_limited && in.is_plain ? Py_True : Py_False;
             PyObject *given[] = {NULL, id, PyTuple_GET_ITEM(time, 1), hash, usage, Py_None, Py_None,
@@ -172,6 +189,7 @@ static int name(PyObject **name, const char *text)
 
 int prepare_runs(void)
 {
+    is_quick = sha256_is_quick();
     PyObject *library = PyImport_ImportModule("hashlib");
     if (library == NULL)
         return -1;

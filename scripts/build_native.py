@@ -8,7 +8,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ("schemas/native.c", "schemas/runs.c")
+SOURCES = ("schemas/native.c", "schemas/runs.c", "schemas/sha256.c")
 OPTIONS = (
     *("-O2", "-fPIC", "-fvisibility=hidden"),
     *("-Wall", "-Wextra", "-Wno-unused-parameter"),

@@ -1,7 +1,6 @@
 """Folds a partition's log back into its state, checking every value against the ones before it."""
 
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Final
 
 from eventlog.records import InputRecord
@@ -10,6 +9,7 @@ from ledger.events import BatchCommitted, WalletEvent
 from ledger.partition import Overlay, PartitionState
 from schemas import codec
 from schemas.chain import Chains, batch_hash
+from schemas.native import hash_of
 
 EVENTS_PER_MERGE: Final = 100_000
 
@@ -61,7 +61,7 @@ class _Replay:
                     f"{_where(record)}, {event.event_id}: sequence {event.originator_version} of"
                     f" {tenant_id} follows {version}"
                 )
-        value_hash = sha256(value).digest()
+        value_hash = hash_of(value)
         self._heads[tenant_id] = value_hash
         self._overlay.replay(event, self._window_ms)
         self._unmerged += 1
