@@ -11,9 +11,9 @@ from eventlog.partitioner import partition_of
 from eventlog.producer import Publication, Publisher
 from eventlog.settings import KafkaSettings
 from eventlog.topics import USAGE_CALLS
-from ledger.usage import CallUsage, Tier
 from schemas import codec
 from tests.cli.machine import Machine
+from tests.usage import call
 
 pytestmark = pytest.mark.stack
 
@@ -28,9 +28,9 @@ def test_what_was_set_aside_is_looked_into_and_resent_once(machine: Machine) -> 
     home = partition_of(b"acme", PARTITIONS)
     publish(
         machine,
-        (b"acme", call("call-1")[:12], home),
-        (b"acme", call("call-2"), (home + 1) % PARTITIONS),
-        (b"beta", call("call-3"), home),
+        (b"acme", a_call("call-1")[:12], home),
+        (b"acme", a_call("call-2"), (home + 1) % PARTITIONS),
+        (b"beta", a_call("call-3"), home),
         (b"acme", b"not Avro\x1b[2J", home),
     )
 
@@ -129,26 +129,5 @@ def funds(machine: Machine) -> int:
     return int(wallet["funds_micros"])
 
 
-def call(event_id: str) -> bytes:
-    """A call that reached its goal: $0.90."""
-    ended_at = time.time_ns() // 1_000_000 - 15_000
-    return codec.calls.encode(
-        CallUsage(
-            event_id=event_id,
-            tenant_id="acme",
-            project_id="clinic",
-            corrects=None,
-            withdrawn=False,
-            call_id=event_id,
-            scenario_id="reception",
-            started_at=ended_at - 60_000,
-            ended_at=ended_at,
-            tier=Tier.STANDARD,
-            goal_reached=True,
-            flagged_spam=False,
-            duration_ms=60_000,
-            duration_cap_ms=300_000,
-            user_turns=5,
-            hold_id=None,
-        )
-    )
+def a_call(event_id: str) -> bytes:
+    return codec.calls.encode(call(event_id, ended_at=time.time_ns() // 1_000_000 - 15_000))

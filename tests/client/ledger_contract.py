@@ -16,7 +16,7 @@ from eventlog.errors import NoAnswer, Undelivered
 from ledger.commands import AskToSpend, PlaceHold, VoidHold
 from ledger.refusals import Refusal
 from ledger.usage import Activity, AnyUsage, Tier
-from tests.unit.client.usage import CHAT, CRAWL, call, calls
+from tests.usage import CHAT, CRAWL, call, calls
 
 PATIENCE_S = 20.0
 HELD_MICROS = 900_000

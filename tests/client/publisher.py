@@ -11,7 +11,7 @@ from pathlib import Path
 
 from client.ledger_client import LedgerClient
 from eventlog.settings import KafkaSettings
-from tests.unit.client.usage import calls
+from tests.usage import calls
 
 
 def main(servers: str, prefix: str, spool: str, tenant: str, count: str) -> None:

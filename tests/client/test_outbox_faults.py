@@ -20,7 +20,7 @@ from eventlog.settings import KafkaSettings
 from eventlog.topics import USAGE_CALLS
 from schemas import codec
 from tests.checkout import ROOT
-from tests.unit.client.usage import calls
+from tests.usage import calls
 
 pytestmark = pytest.mark.stack
 

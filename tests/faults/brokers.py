@@ -2,10 +2,12 @@
 
 import os
 import signal
+from collections.abc import Callable
 
 from tests.faults.machines import OnASmallDisk, WithAClock
 from tests.faults.processors import at_its_step
 from tests.faults.run import Failed, Run
+from tests.system.struck import Struck
 
 AWAY_S = 60.0
 AHEAD_S = 300
@@ -16,65 +18,36 @@ JUMP_S = 4.0
 
 def killed(run: Run) -> None:
     """`kill -9`, and started again by hand at once."""
-    strike = run.strike()
-    run.stack.kafka.kill()
-    return_of_the_broker(run)
-    run.recover(strike)
+    _kill(run)
 
 
 def killed_before_the_commit_is_sent(run: Run) -> None:
     """The records are there; that they count is asked of a broker that is dead."""
-    [struck] = run.struck
-    at_its_step(run, struck)
-    run.wait_for(lambda: struck.is_acknowledged, "the broker has the batch's records")
-    strike = run.strike()
-    run.stack.kafka.kill()
-    struck.let_go()
-    return_of_the_broker(run)
-    run.recover(strike)
+    _kill(run, meanwhile=_at_its_commit(run).let_go)
 
 
 def killed_before_the_commit_is_read(run: Run) -> None:
     """The request is on its way, and the broker dies without having read it."""
-    [struck] = run.struck
-    at_its_step(run, struck)
-    run.wait_for(lambda: struck.is_acknowledged, "the broker has the batch's records")
-    hang(run)
-    struck.let_go()
-    run.wait_for(lambda: struck.has_sent_commit, "the commit is under way")
-    strike = run.strike()
-    run.stack.kafka.kill()
-    return_of_the_broker(run)
-    run.recover(strike)
+    _send_to_one_that_hangs(run, _at_its_commit(run))
+    _kill(run)
 
 
 def killed_with_the_one_who_asked(run: Run) -> None:
     """The broker commits what was asked by one that did not live to hear of it, and dies too."""
-    [struck] = run.struck
-    at_its_step(run, struck)
-    run.wait_for(lambda: struck.is_acknowledged, "the broker has the batch's records")
+    struck = _at_its_commit(run)
     before = run.world.decided(struck.partition)
-    hang(run)
-    struck.let_go()
-    run.wait_for(lambda: struck.has_sent_commit, "the commit is under way")
+    _send_to_one_that_hangs(run, struck)
     struck.service.kill()
     go_on(run)
     run.wait_for(lambda: run.world.decided(struck.partition) > before, "it is committed")
-    strike = run.strike()
-    run.stack.kafka.kill()
-    return_of_the_broker(run)
-    run.recover(strike)
+    _kill(run)
 
 
 def killed_after_the_commit(run: Run) -> None:
     """What was committed and confirmed is not merged yet when the broker dies."""
     [struck] = run.struck
     at_its_step(run, struck)
-    strike = run.strike()
-    run.stack.kafka.kill()
-    struck.let_go()
-    return_of_the_broker(run)
-    run.recover(strike)
+    _kill(run, meanwhile=struck.let_go)
 
 
 def away(run: Run) -> None:
@@ -141,6 +114,30 @@ def hang(run: Run) -> None:
 def go_on(run: Run) -> None:
     """Let it go on."""
     os.kill(_pid(run), signal.SIGCONT)
+
+
+def _kill(run: Run, meanwhile: Callable[[], None] | None = None) -> None:
+    """What happens `meanwhile` finds it dead; recovery is from its end."""
+    strike = run.strike()
+    run.stack.kafka.kill()
+    if meanwhile is not None:
+        meanwhile()
+    return_of_the_broker(run)
+    run.recover(strike)
+
+
+def _at_its_commit(run: Run) -> Struck:
+    """The one that is struck, once the broker has all that its commit is about."""
+    [struck] = run.struck
+    at_its_step(run, struck)
+    run.wait_for(lambda: struck.is_acknowledged, "the broker has the batch's records")
+    return struck
+
+
+def _send_to_one_that_hangs(run: Run, struck: Struck) -> None:
+    hang(run)
+    struck.let_go()
+    run.wait_for(lambda: struck.has_sent_commit, "the commit is under way")
 
 
 def _pid(run: Run) -> int:

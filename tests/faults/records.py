@@ -11,8 +11,8 @@ from eventlog.topics import USAGE_CALLS
 from ledger.usage import CallUsage
 from tests import oracle
 from tests.faults import proof
-from tests.faults.load import DAY_MS, usage
 from tests.faults.run import PARTITIONS, Failed, Run
+from tests.system.work import DAY_MS, usage
 
 ODD = 1_000_001
 """The number of the odd call: none of the workload's has it."""

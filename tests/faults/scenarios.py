@@ -16,6 +16,7 @@ from tests.faults.machines import on_a_small_disk, with_a_clock
 from tests.faults.run import Run, running
 
 TWO = ("", "")
+ONE = ("",)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ def _at_step(what: str, step: str) -> Scenario:
     return Scenario(f"{said}: {words}", f"{said} {words}, {then}", strike, (f"{what} {step}", ""))
 
 
+def _amid_commit(name: str, happens: str, strike: Callable[[Run], None]) -> Scenario:
+    """One processor is held where it has sent its commit, and tells what goes over the wire."""
+    return Scenario(name, happens, strike, ("hold commit_sent", ""), is_loud=True)
+
+
 SCENARIOS: Final = (
     *(_at_step("kill", step) for step in processors.STRUCK_STEPS),
     *(_at_step("freeze", step) for step in processors.STRUCK_STEPS),
@@ -82,19 +88,19 @@ SCENARIOS: Final = (
         "take-over paused: assigned",
         "one that joins sleeps past its session before it claims, then claims late",
         processors.paused_while("assigned"),
-        ("",),
+        ONE,
     ),
     Scenario(
         "take-over paused: restoring",
         "one that joins claims, sleeps past its session, and goes on restoring",
         processors.paused_while("restoring"),
-        ("",),
+        ONE,
     ),
     Scenario(
         "take-over killed: restoring",
         "one that joins claims, and dies before it serves",
         processors.killed_while_restoring,
-        ("",),
+        ONE,
     ),
     Scenario(
         "rebalance in a batch",
@@ -106,7 +112,7 @@ SCENARIOS: Final = (
         "rebalance in a restore",
         "another joins and leaves while one restores",
         processors.rebalanced_while_restoring,
-        ("",),
+        ONE,
     ),
     Scenario(
         "rebalance storm",
@@ -114,26 +120,20 @@ SCENARIOS: Final = (
         processors.come_and_go,
     ),
     Scenario("broker killed", "kill -9, and started again", brokers.killed),
-    Scenario(
+    _amid_commit(
         "broker killed: commit unsent",
         "a batch's records are there, its commit is asked of a dead broker",
         brokers.killed_before_the_commit_is_sent,
-        ("hold commit_sent", ""),
-        is_loud=True,
     ),
-    Scenario(
+    _amid_commit(
         "broker killed: commit unread",
         "the commit is sent, and the broker dies before it reads it",
         brokers.killed_before_the_commit_is_read,
-        ("hold commit_sent", ""),
-        is_loud=True,
     ),
-    Scenario(
+    _amid_commit(
         "broker killed: commit unheard",
         "the commit is done, its processor dies unaware, then the broker",
         brokers.killed_with_the_one_who_asked,
-        ("hold commit_sent", ""),
-        is_loud=True,
     ),
     Scenario(
         "broker killed: before the merge",

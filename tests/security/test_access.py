@@ -15,7 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 from confluent_kafka import KafkaException
-from msgspec import structs
 
 from devstack.stack import Stack
 from eventlog.errors import Undelivered
@@ -24,7 +23,7 @@ from eventlog.producer import Publication, Publisher
 from eventlog.settings import KafkaSettings, Security
 from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS, WALLET_EVENTS
 from ledger.commands import AskToSpend
-from ledger.usage import Activity, CallUsage, Tier
+from ledger.usage import Activity
 from schemas import codec
 from tests.checkout import ROOT
 from tests.cli.machine import LEDGER, without_settings
@@ -32,6 +31,7 @@ from tests.projections.urls import Urls
 from tests.security.authority import LOOPBACK, Authority
 from tests.security.guarded import PLAIN_PASSWORD, Guarded
 from tests.security.tls_front import TlsFront
+from tests.usage import call
 
 pytestmark = pytest.mark.stack
 
@@ -39,24 +39,6 @@ ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| `([^`]+)` \| ([A-Z_, ]+) \|$", re.MUL
 PAGE = "docs/reference/kafka-access.md"
 PARTITIONS = 4
 READY_S = 60.0
-CALL = CallUsage(
-    event_id="call-1",
-    tenant_id="acme",
-    project_id="clinic",
-    corrects=None,
-    withdrawn=False,
-    call_id="call-1",
-    scenario_id="reception",
-    started_at=0,
-    ended_at=60_000,
-    tier=Tier.STANDARD,
-    goal_reached=False,
-    flagged_spam=False,
-    duration_ms=60_000,
-    duration_cap_ms=300_000,
-    user_turns=5,
-    hold_id="call-1",
-)
 
 
 def documented() -> Iterator[tuple[str, str, str, bool, str]]:
@@ -203,8 +185,9 @@ def test_from_a_top_up_to_a_balance_with_every_connection_guarded(site: Site) ->
     hold = ("hold", "place", "acme", "clinic", "--id", "call-1")
     assert "$0.90 held" in site.type("platform", *hold)
     now_ms = time.time_ns() // 1_000_000
-    call = structs.replace(CALL, started_at=now_ms, ended_at=now_ms + CALL.duration_ms)
-    usage = Publication(USAGE_CALLS.name, b"acme", codec.calls.encode(call))
+    ended_at = now_ms + 60_000  # It began when the project was live.
+    value = codec.calls.encode(call(ended_at=ended_at, goal_reached=False, hold_id="call-1"))
+    usage = Publication(USAGE_CALLS.name, b"acme", value)
     assert Publisher(site.kafka("platform")).publish([usage]) == 1
     site.wait_for(lambda: "$49.40" in site.type("operator", "balance", "acme"))
     assert '"holds": true' in site.type("auditor", "verify", "--json")
@@ -216,7 +199,7 @@ def test_dead_letters_are_resolved_by_those_who_may(site: Site) -> None:
     # Given what a platform published wrongly: usage and a question on another's partition, no Avro
     platform, home = Publisher(site.kafka("platform")), partition_of(b"beta", PARTITIONS)
     elsewhere = (home + 1) % PARTITIONS
-    usage = codec.calls.encode(structs.replace(CALL, tenant_id="beta", hold_id=None))
+    usage = codec.calls.encode(call(tenant_id="beta"))
     command = codec.asked.encode(
         AskToSpend(
             command_id="chat-1",

@@ -10,11 +10,11 @@ from eventlog.producer import Publication
 from eventlog.topics import USAGE_CALLS, WALLET_COMMANDS
 from ledger.commands import Command, GrantCredit, OpenProject, VoidHold
 from ledger.money import MICROS_PER_USD
-from ledger.usage import CallUsage, Tier
 from schemas import codec
 from scripts.figures import Figure, figures
-from tests.system.work import Work, tenant_on
+from tests.system.work import PROJECT, Work, tenant_on, usage
 from tests.system.world import World
+from tests.usage import call
 
 pytestmark = pytest.mark.stack
 
@@ -87,7 +87,7 @@ def oddities(known: str, poor: str) -> Iterator[Publication]:
     """A refusal, a dead letter, usage for review, a grant for two operators, and arrears."""
     yield command(VoidHold(command_id="v", tenant_id=known, actor="calls", hold_id="never placed"))
     yield Publication(USAGE_CALLS.name, known.encode(), b"not Avro")
-    yield usage(call("of tomorrow", known, ended_ms=now_ms() + 60 * MINUTE_MS))
+    yield usage(call("of tomorrow", known, now_ms() + 60 * MINUTE_MS, project_id=PROJECT))
     grant = GrantCredit(
         command_id="grant",
         tenant_id=known,
@@ -96,32 +96,7 @@ def oddities(known: str, poor: str) -> Iterator[Publication]:
         amount_micros=5_000 * MICROS_PER_USD,
     )
     yield command(grant)
-    yield usage(call("unpaid", poor, ended_ms=now_ms()))
-
-
-def call(event_id: str, tenant: str, ended_ms: int) -> CallUsage:
-    return CallUsage(
-        event_id=event_id,
-        tenant_id=tenant,
-        project_id="project-1",
-        corrects=None,
-        withdrawn=False,
-        call_id=f"call {event_id}",
-        scenario_id="scenario-1",
-        started_at=ended_ms - MINUTE_MS,
-        ended_at=ended_ms,
-        tier=Tier.STANDARD,
-        goal_reached=True,
-        flagged_spam=False,
-        duration_ms=MINUTE_MS,
-        duration_cap_ms=5 * MINUTE_MS,
-        user_turns=5,
-        hold_id=None,
-    )
-
-
-def usage(one: CallUsage) -> Publication:
-    return Publication(USAGE_CALLS.name, one.tenant_id.encode(), codec.calls.encode(one))
+    yield usage(call("unpaid", poor, now_ms(), project_id=PROJECT))
 
 
 def command(one: Command) -> Publication:

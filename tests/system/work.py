@@ -27,10 +27,61 @@ CAP_MS = 600_000
 TIERS = list(Tier)
 
 
-def tenant_on(partition: int, partitions: int) -> str:
-    """The first tenant that lives on a partition."""
-    names = map("tenant-{}".format, itertools.count())
+def tenant_on(partition: int, partitions: int, kind: str = "tenant") -> str:
+    """The first tenant of a kind that lives on a partition."""
+    names = map(f"{kind}-{{}}".format, itertools.count())
     return next(name for name in names if partition_of(name.encode(), partitions) == partition)
+
+
+def opening(tenant: str, top_up_micros: int, began_ms: int) -> Iterator[Publication]:
+    """What makes a tenant known, fills its wallet and asks for its holds."""
+    return map(_command, _opening(tenant, top_up_micros, began_ms))
+
+
+def call_and_grant(tenant: str, number: int, began_ms: int) -> Iterator[Publication]:
+    """The call of that number, and a grant with some."""
+    yield usage(call(tenant, number, began_ms))
+    if number % CALLS_A_GRANT == 0:
+        yield _command(
+            GrantCredit(
+                command_id=f"grant-{number}",
+                tenant_id=tenant,
+                actor="operator:ann",
+                reason="goodwill",
+                amount_micros=GRANT_MICROS,
+            )
+        )
+
+
+def call(tenant: str, number: int, began_ms: int) -> CallUsage:
+    """A call of that number; the same number is the same call."""
+    # Every length there is, up to a minute beyond the cap.
+    lasted_ms = number * 1_001 % (CAP_MS + 60_000)
+    ended_ms = began_ms - number
+    hold, without = divmod(number, CALLS_A_HOLD)
+    return CallUsage(
+        event_id=f"call-{number}",
+        tenant_id=tenant,
+        project_id=PROJECT,
+        corrects=None,
+        withdrawn=False,
+        call_id=f"platform-call-{number}",
+        scenario_id="scenario-1",
+        started_at=ended_ms - lasted_ms,
+        ended_at=ended_ms,
+        tier=TIERS[number % len(TIERS)],
+        goal_reached=number % 4 == 0,
+        flagged_spam=number % 7 == 0,
+        duration_ms=lasted_ms,
+        duration_cap_ms=CAP_MS,
+        user_turns=number % 9,
+        hold_id=None if without or hold >= HOLDS else f"hold-{hold}",
+    )
+
+
+def usage(one: CallUsage) -> Publication:
+    """A call as upstream publishes it."""
+    return Publication(USAGE_CALLS.name, one.tenant_id.encode(), codec.calls.encode(one))
 
 
 class Work:
@@ -45,7 +96,9 @@ class Work:
     def opening(self) -> list[Publication]:
         """What must be decided first."""
         return self._keep(
-            _command(one) for tenant in self._tenants for one in self._opening(tenant)
+            record
+            for tenant in self._tenants
+            for record in opening(tenant, TOP_UP_MICROS, self._began_ms)
         )
 
     def more(self, calls: int) -> list[Publication]:
@@ -54,7 +107,7 @@ class Work:
             record
             for number in itertools.islice(self._numbers, calls)
             for tenant in self._tenants
-            for record in self._call_and_grant(tenant, number)
+            for record in call_and_grant(tenant, number, self._began_ms)
         )
 
     def again(self) -> list[Publication]:
@@ -66,68 +119,31 @@ class Work:
         self._given += given
         return given
 
-    def _opening(self, tenant: str) -> Iterator[Command]:
-        yield OpenProject(
-            command_id="open",
-            tenant_id=tenant,
-            actor="operator:ann",
-            reason="signed",
-            project_id=PROJECT,
-            live_from_ms=self._began_ms - DAY_MS,
-        )
-        yield SettleTopUp(
-            command_id="top-up",
-            tenant_id=tenant,
-            actor="payments",
-            payment_id="payment-1",
-            amount_micros=TOP_UP_MICROS,
-        )
-        for number in range(HOLDS):
-            yield PlaceHold(
-                command_id=f"hold-{number}",
-                tenant_id=tenant,
-                actor="calls",
-                project_id=PROJECT,
-                tier=Tier.STANDARD,
-                duration_cap_ms=CAP_MS,
-            )
 
-    def _call_and_grant(self, tenant: str, number: int) -> Iterator[Publication]:
-        call = codec.calls.encode(self._call(tenant, number))
-        yield Publication(USAGE_CALLS.name, tenant.encode(), call)
-        if number % CALLS_A_GRANT == 0:
-            yield _command(
-                GrantCredit(
-                    command_id=f"grant-{number}",
-                    tenant_id=tenant,
-                    actor="operator:ann",
-                    reason="goodwill",
-                    amount_micros=GRANT_MICROS,
-                )
-            )
-
-    def _call(self, tenant: str, number: int) -> CallUsage:
-        # Every length there is, up to a minute beyond the cap.
-        lasted_ms = number * 1_001 % (CAP_MS + 60_000)
-        ended_ms = self._began_ms - number
-        hold, without = divmod(number, CALLS_A_HOLD)
-        return CallUsage(
-            event_id=f"call-{number}",
+def _opening(tenant: str, top_up_micros: int, began_ms: int) -> Iterator[Command]:
+    yield OpenProject(
+        command_id="open",
+        tenant_id=tenant,
+        actor="operator:ann",
+        reason="signed",
+        project_id=PROJECT,
+        live_from_ms=began_ms - DAY_MS,
+    )
+    yield SettleTopUp(
+        command_id="top-up",
+        tenant_id=tenant,
+        actor="payments",
+        payment_id="payment-1",
+        amount_micros=top_up_micros,
+    )
+    for number in range(HOLDS):
+        yield PlaceHold(
+            command_id=f"hold-{number}",
             tenant_id=tenant,
+            actor="calls",
             project_id=PROJECT,
-            corrects=None,
-            withdrawn=False,
-            call_id=f"platform-call-{number}",
-            scenario_id="scenario-1",
-            started_at=ended_ms - lasted_ms,
-            ended_at=ended_ms,
-            tier=TIERS[number % len(TIERS)],
-            goal_reached=number % 4 == 0,
-            flagged_spam=number % 7 == 0,
-            duration_ms=lasted_ms,
+            tier=Tier.STANDARD,
             duration_cap_ms=CAP_MS,
-            user_turns=number % 9,
-            hold_id=None if without or hold >= HOLDS else f"hold-{hold}",
         )
 
 

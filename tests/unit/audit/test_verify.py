@@ -24,9 +24,10 @@ from ledger.events import (
     UsageWithdrawn,
 )
 from ledger.rates import PricedLine
-from ledger.usage import CallUsage, Tier
+from ledger.usage import CallUsage
 from schemas.chain import batch_hash, beginning
 from schemas.codec import asked, calls, wallet_events
+from tests import usage
 from tests.simulator import Simulator
 
 START_MS = 1_767_268_800_000
@@ -118,8 +119,8 @@ def test_a_tick_may_go_on_with_corrections_that_waited() -> None:
         msgspec.structs.replace(later, corrects=earlier.event_id, withdrawn=number == 9)
         for number, (earlier, later) in enumerate(pairwise(chain), 1)
     ]
-    for usage in (*reversed(corrections), chain[0]):
-        simulator.publish("usage.calls", usage.tenant_id.encode(), calls.encode(usage), [])
+    for one in (*reversed(corrections), chain[0]):
+        simulator.publish("usage.calls", one.tenant_id.encode(), calls.encode(one), [])
     for _ in range(4):
         simulator.decide(batch=100)
         simulator.advance(1_000)
@@ -132,24 +133,7 @@ def test_a_tick_may_go_on_with_corrections_that_waited() -> None:
 
 
 def call(event_id: str) -> CallUsage:
-    return CallUsage(
-        event_id=event_id,
-        tenant_id=LIVE_TENANT,
-        project_id="shop",
-        corrects=None,
-        withdrawn=False,
-        call_id="call",
-        scenario_id="scenario",
-        started_at=START_MS - 60_000,
-        ended_at=START_MS,
-        tier=Tier.STANDARD,
-        goal_reached=True,
-        flagged_spam=False,
-        duration_ms=60_000,
-        duration_cap_ms=300_000,
-        user_turns=3,
-        hold_id=None,
-    )
+    return usage.call(event_id, LIVE_TENANT, START_MS, project_id="shop")
 
 
 def test_partitions_may_come_mixed(honest: list[Entry]) -> None:

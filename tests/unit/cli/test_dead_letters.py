@@ -13,31 +13,14 @@ from cli.letter import described, named, sentences
 from cli.resolving import CannotResend, target_of
 from eventlog.partitioner import partition_of
 from ledger.commands import Command, GoLive, Tick
-from ledger.usage import CallUsage, Tier
 from schemas import codec
 from schemas.codec import DeadLetter, Header, Resolution, ResolutionKind
+from tests.usage import call
 
 PARTITIONS: Final = 4
 HOME: Final = partition_of(b"acme", PARTITIONS)
 AWAY: Final = (HOME + 1) % PARTITIONS
-CALL: Final = CallUsage(
-    event_id="call-1",
-    tenant_id="acme",
-    project_id="clinic",
-    corrects=None,
-    withdrawn=False,
-    call_id="call-1",
-    scenario_id="reception",
-    started_at=1_790_000_000_000,
-    ended_at=1_790_000_060_000,
-    tier=Tier.STANDARD,
-    goal_reached=True,
-    flagged_spam=False,
-    duration_ms=60_000,
-    duration_cap_ms=300_000,
-    user_turns=5,
-    hold_id=None,
-)
+CALL: Final = call(ended_at=1_790_000_060_000)
 LIVE: Final = GoLive(command_id="c-1", tenant_id="acme", actor="web", project_id="clinic")
 TICK: Final = Tick(command_id="tick-1", tenant_id="", actor="service:ticker")
 UNKNOWN: Final = b"\0\0\0\x07\xd0"

@@ -14,7 +14,7 @@ from eventlog.settings import KafkaSettings
 from ledger.commands import GrantCredit, Reply
 from ledger.refusals import Refusal
 from schemas import codec
-from tests.unit.client.usage import call
+from tests.usage import call
 
 GRANT = GrantCredit(
     command_id="g-1", tenant_id="acme", actor="operator:x", reason="because", amount_micros=5
@@ -183,5 +183,5 @@ def test_one_call_outside_its_contract_keeps_all_from_being_sent(
     ledger: LedgerClient, publications: Publications
 ) -> None:
     with pytest.raises(OutsideContract, match="'e-2': started_at"):
-        ledger.publish_usage([call(), call(event_id="e-2", started_at=11)])
+        ledger.publish_usage([call(), call(event_id="e-2", started_at=60_001)])
     assert publications.sent == []

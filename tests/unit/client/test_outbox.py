@@ -21,7 +21,7 @@ from client.errors import (
 from client.outbox import Delivery, Outbox
 from client.spool import Entry, Spool
 from eventlog.producer import Publication
-from tests.unit.client.usage import CHAT, CRAWL, call, calls
+from tests.usage import CHAT, CRAWL, call, calls
 
 PATIENCE_S = 10.0
 Told = Callable[[str | None], None]
@@ -150,7 +150,7 @@ def test_nothing_put_is_nothing_taken(world: World) -> None:
 def test_one_event_outside_its_contract_keeps_all_from_being_taken(world: World) -> None:
     box = world.open()
     with pytest.raises(OutsideContract, match="'e-2'"):
-        box.put([call("e-1"), call("e-2", started_at=11)])
+        box.put([call("e-1"), call("e-2", started_at=60_001)])
     assert box.flush(PATIENCE_S) == 0
     assert world.broker.taken == []
 

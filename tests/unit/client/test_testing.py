@@ -13,7 +13,7 @@ from ledger.commands import Command, PlaceHold
 from ledger.refusals import Refusal
 from ledger.usage import AnyUsage
 from tests.client.ledger_contract import HELD_MICROS, LedgerContract, hold
-from tests.unit.client.usage import call
+from tests.usage import call
 
 
 class ScriptedHouse:

@@ -7,26 +7,10 @@ import pytest
 
 from ledger import commands as ask
 from ledger.commands import AMOUNT_MICROS_MAX, REASON_LENGTH_MAX, fault_in_command
-from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, CallUsage, Tier, fault_in_call
+from ledger.usage import DURATION_CAP_MS_MAX, TIME_MS_MAX, Tier, fault_in_call
+from tests.usage import call
 
-USAGE = CallUsage(
-    event_id="e",
-    tenant_id="t",
-    project_id="p",
-    corrects=None,
-    withdrawn=False,
-    call_id="c",
-    scenario_id="s",
-    started_at=1,
-    ended_at=2,
-    tier=Tier.STANDARD,
-    goal_reached=True,
-    flagged_spam=False,
-    duration_ms=1,
-    duration_cap_ms=1,
-    user_turns=0,
-    hold_id=None,
-)
+USAGE = call()
 # None of these can name anything; a NUL could not even be stored by the read models.
 NO_IDS = ["", "x" * 65, "a\nb", "a\x00b", "\x7f", "\u200b", "\u2028", "\ud800"]
 IDS = ["x", "x" * 64, "Größe-✓", "a b/c:d"]
@@ -53,7 +37,7 @@ def test_any_printable_text_may_be_a_name(field: str, text: str) -> None:
     ("changes", "named"),
     [
         ({"started_at": -1}, "started_at"),
-        ({"started_at": 3}, "started_at"),
+        ({"started_at": USAGE.ended_at + 1}, "started_at"),
         ({"started_at": -1, "ended_at": -1}, "started_at"),
         ({"ended_at": TIME_MS_MAX + 1}, "started_at"),
         ({"ended_at": LAST_MS}, "started_at"),

@@ -10,8 +10,9 @@ from ledger.decide import decide
 from ledger.events import CallCharged, CreditGranted, Event, IntakePaused, IntakeResumed
 from ledger.partition import PartitionState
 from ledger.refusals import Refusal
-from ledger.usage import AnyUsage, CallUsage, Tier
+from ledger.usage import AnyUsage, CallUsage
 from schemas.codec import asked, calls, content_hash, payload_of
+from tests import usage
 from tests.unit.ledger.world import Arrived, Partition, facts, replayed
 
 NOW_MS: Final = 1_790_000_000_000
@@ -22,24 +23,7 @@ RESUME: Final = ResumeIntake(command_id="resume-1", reason="mended", **WHO)
 
 def call(number: int) -> CallUsage:
     """A call that reached its goal: $0.90."""
-    return CallUsage(
-        event_id=f"call-{number}",
-        tenant_id="acme",
-        project_id="clinic",
-        corrects=None,
-        withdrawn=False,
-        call_id=f"call-{number}",
-        scenario_id="s",
-        started_at=NOW_MS - 60_000,
-        ended_at=NOW_MS,
-        tier=Tier.STANDARD,
-        goal_reached=True,
-        flagged_spam=False,
-        duration_ms=60_000,
-        duration_cap_ms=300_000,
-        user_turns=4,
-        hold_id=None,
-    )
+    return usage.call(f"call-{number}", ended_at=NOW_MS)
 
 
 def grant(number: int) -> GrantCredit:

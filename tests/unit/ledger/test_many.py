@@ -13,7 +13,8 @@ from ledger.batch import Input, Rules
 from ledger.decide import decide
 from ledger.partition import DAY_MS, PartitionState
 from ledger.rates import CardBook, RateCard
-from ledger.usage import AnyUsage, CallUsage, Channel, ChatUsage, Tier
+from ledger.usage import AnyUsage, CallUsage, Channel, ChatUsage
+from tests import usage
 from tests.unit.ledger.scenario import NOON_MS, PROJECT, TENANT, Scenario
 
 MANY: Final = 30_000
@@ -24,24 +25,7 @@ SECONDS_MAX: Final = 2.5
 
 
 def call(number: int, project_id: str = PROJECT, corrects: str | None = None) -> CallUsage:
-    return CallUsage(
-        event_id=f"call-{number}",
-        tenant_id=TENANT,
-        project_id=project_id,
-        corrects=corrects,
-        withdrawn=False,
-        call_id="call",
-        scenario_id="scenario",
-        started_at=NOON_MS - 60_000,
-        ended_at=NOON_MS,
-        tier=Tier.STANDARD,
-        goal_reached=True,
-        flagged_spam=False,
-        duration_ms=60_000,
-        duration_cap_ms=300_000,
-        user_turns=5,
-        hold_id=None,
-    )
+    return usage.call(f"call-{number}", TENANT, NOON_MS, project_id=project_id, corrects=corrects)
 
 
 def chat(number: int) -> ChatUsage:
@@ -141,13 +125,13 @@ ENDING: Final[list[tuple[str, Callable[[int], AnyUsage], int]]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "usage", "later_ms"), ENDING)
+@pytest.mark.parametrize(("name", "of_number", "later_ms"), ENDING)
 def test_very_many_that_end_at_once_cost_time_in_proportion(
-    name: str, usage: Callable[[int], AnyUsage], later_ms: int
+    name: str, of_number: Callable[[int], AnyUsage], later_ms: int
 ) -> None:
     """An upstream that names wrong ids in `corrects` must not hold its partition up later."""
     scenario = Scenario("top up 20.00")
-    decide_all(scenario.state, list(map(usage, range(MANY))), NOON_MS)
+    decide_all(scenario.state, list(map(of_number, range(MANY))), NOON_MS)
     assert len(getattr(scenario.wallet, name)) == MANY
     tick = ask.Tick(command_id="tick", tenant_id="", actor="service:ticker")
     began_s = time.process_time()

@@ -11,8 +11,9 @@ from eventlog.records import Headers, InputRecord, Output
 from ledger.batch import Rules
 from ledger.commands import Command, OpenProject, SettleTopUp, Tick
 from ledger.events import BatchCommitted, Event
-from ledger.usage import CallUsage, Tier
+from ledger.usage import CallUsage
 from schemas import codec
+from tests import usage
 
 PARTITIONS = 4
 PARTITION = 2
@@ -119,24 +120,7 @@ class Inputs:
 
 def call(event_id: str, tenant_id: str = OWN, hold_id: str | None = None) -> CallUsage:
     """A call that reached its goal: $0.90."""
-    return CallUsage(
-        event_id=event_id,
-        tenant_id=tenant_id,
-        project_id="p",
-        corrects=None,
-        withdrawn=False,
-        call_id=f"call of {event_id}",
-        scenario_id="s",
-        started_at=BEGAN_MS - 60_000,
-        ended_at=BEGAN_MS,
-        tier=Tier.STANDARD,
-        goal_reached=True,
-        flagged_spam=False,
-        duration_ms=60_000,
-        duration_cap_ms=300_000,
-        user_turns=4,
-        hold_id=hold_id,
-    )
+    return usage.call(event_id, tenant_id, BEGAN_MS, project_id="p", hold_id=hold_id)
 
 
 def new_processor(rules: Rules | None = None, partitions: int = PARTITIONS) -> PartitionProcessor:
