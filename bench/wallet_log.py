@@ -93,7 +93,7 @@ def _with_holds(
         hold = ask.PlaceHold(
             command_id=f"hold_{usage.event_id[4:]}",
             tenant_id=usage.tenant_id,
-            actor=workload.ASKER,
+            actor=workload.SERVICE,
             project_id=usage.project_id,
             tier=usage.tier,
             duration_cap_ms=usage.duration_cap_ms,

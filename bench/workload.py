@@ -10,7 +10,8 @@ from ledger.money import MICROS_PER_USD
 from ledger.usage import CallUsage, Tier
 from schemas import codec
 
-ASKER: Final = "operator:bench"
+OPERATOR: Final = "operator:bench"
+SERVICE: Final = "service:bench"
 DAY_MS: Final = 86_400_000
 FUNDS_MICROS: Final = 1_000_000 * MICROS_PER_USD
 OPEN_CAP_MS: Final = 600_000
@@ -44,7 +45,7 @@ def openings(tenant_ids: list[str], now_ms: int) -> Iterator[Published]:
                 OpenProject(
                     command_id=f"open-{project}",
                     tenant_id=tenant_id,
-                    actor=ASKER,
+                    actor=OPERATOR,
                     reason="bench",
                     project_id=project_id(project),
                     live_from_ms=now_ms - 30 * DAY_MS,
@@ -54,7 +55,7 @@ def openings(tenant_ids: list[str], now_ms: int) -> Iterator[Published]:
             SettleTopUp(
                 command_id="top-up",
                 tenant_id=tenant_id,
-                actor=ASKER,
+                actor=SERVICE,
                 payment_id="pay_1",
                 amount_micros=FUNDS_MICROS,
             )

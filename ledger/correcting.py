@@ -43,14 +43,10 @@ class Correcting:
 
     def note(self) -> None:
         """Tell the overlay the events decided since the last time."""
-        events, note = self.events, self.overlay.note
-        if len(events) == self._noted + 1:
-            # Most inputs come to one event.
-            note(events[-1])
-        else:
-            for event in events[self._noted :]:
-                note(event)
-        self._noted = len(events)
+        note = self.overlay.note
+        for event in self.events[self._noted :]:
+            note(event)
+        self._noted = len(self.events)
 
     def correct(self, wallet: Wallet, usage: AnyUsage, cause: Cause) -> None:
         """Apply a correction, let it wait for its original, or leave it to an operator."""

@@ -119,6 +119,8 @@ class Deciding(Correcting):
         self.consumed = 0
         self._usage_read_to_ms = usage_read_to_ms
         self._rules = rules
+        self._window_ms = rules.deduplication_window_ms
+        self._future_tolerance_ms = rules.future_tolerance_ms
         self._events_max = rules.outputs_max
         """How many events fit beside the other outputs. An unfinished input leaves none."""
         self._portions_left = PORTIONS_PER_BATCH_MAX
@@ -157,7 +159,7 @@ class Deciding(Correcting):
                 overlay.now_ms = item.appended_at_ms
             if overlay.now_ms >= overlay.day_ends_ms:
                 overlay.begin_day()
-                overlay.forget(self._rules.deduplication_window_ms)
+                overlay.forget(self._window_ms)
             if overlay.sequence == 0:
                 self._adopt_default_card()
             # Most inputs are calls: their own type is seen in less time than their base.
@@ -203,9 +205,9 @@ class Deciding(Correcting):
             return
         if usage.project_id not in wallet.projects:
             wallet.meet_project(usage.project_id, cause)
-        if ended_at < now_ms - self._rules.deduplication_window_ms:
+        if ended_at < now_ms - self._window_ms:
             wallet.hold_for_review(usage, ReviewReason.TOO_OLD, cause)
-        elif ended_at > item.appended_at_ms + self._rules.future_tolerance_ms:
+        elif ended_at > item.appended_at_ms + self._future_tolerance_ms:
             wallet.hold_for_review(usage, ReviewReason.IN_THE_FUTURE, cause)
         elif usage.corrects is not None:
             self.correct(wallet, usage, cause)
@@ -263,13 +265,13 @@ class Deciding(Correcting):
         # Only holds' ids are forgotten; every other command's id is remembered for ever.
         if (
             isinstance(command, ask.PlaceHold | ask.VoidHold | ask.AskToSpend)
-            and asked_at_ms < now_ms - self._rules.deduplication_window_ms
+            and asked_at_ms < now_ms - self._window_ms
         ):
             return Refusal.too_old
         # A payment that was made is a fact: no clock can refuse it.
         if isinstance(command, ask.SettleTopUp):
             return None
-        if asked_at_ms > item.appended_at_ms + self._rules.future_tolerance_ms:
+        if asked_at_ms > item.appended_at_ms + self._future_tolerance_ms:
             return Refusal.in_the_future
         if item.not_after_ms is not None and now_ms > item.not_after_ms:
             return Refusal.too_late
@@ -499,7 +501,13 @@ class Deciding(Correcting):
 
     def _collect(self, wallet: Wallet, cause: Cause) -> None:
         """Note a wallet's new events; what they make true follows: notices, collected arrears."""
-        self.note()
+        events, noted = self.events, self._noted
+        if len(events) == noted + 1:
+            # `note`, spelt out: most inputs come to one event.
+            self.overlay.note(events[noted])
+            self._noted = noted + 1
+        else:
+            self.note()
         if wallet.budgets or wallet.low_line_micros is not None:
             wallet.notice(cause)
             self.note()
