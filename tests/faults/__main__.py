@@ -9,7 +9,9 @@ what a scenario needs.
 
 import argparse
 import json
+import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -135,7 +137,10 @@ def _play_once(result: Result, stack: Stack, place: Path) -> None:
 def _mend(stack: Stack) -> None:
     """Start what a failed scenario left dead or stopped, for the next one."""
     for store in (stack.kafka, stack.postgres):
-        if not store.process.running:
+        pid = store.process.pid
+        if store.process.running and pid is not None:
+            os.kill(pid, signal.SIGCONT)
+        else:
             store.start()
 
 
