@@ -1,16 +1,13 @@
-"""What a wallet holds, and the small methods by which its events change it.
+"""What a wallet's contents come to, and the small methods by which its events change them.
 
 Events change a wallet only through these, the same when decided and when replayed; rules stand in
 the methods that take commands and usage, beside this module.
 """
 
-from collections import deque
-from datetime import timedelta
-from itertools import islice, repeat
-from typing import Final, Self
+from itertools import islice
+from typing import Final
 
 import msgspec
-from eventsourcing.domain import BaseAggregate
 
 from ledger import commands as ask
 from ledger import events as done
@@ -18,13 +15,12 @@ from ledger.events import ArrearsPortion, ChatHour, Draw, Event, LotKind, Projec
 from ledger.rates import DEFAULT_CARD_ID, CardBook, RateCard
 from ledger.refusals import Refusal
 from ledger.usage import AnyUsage, CallUsage
+from ledger.wallet.contents import WalletContents
 from ledger.wallet.parts import (
-    EPOCH,
     Budget,
     Hold,
     Kept,
     Lot,
-    UsageName,
     month_ends,
     month_of,
 )
@@ -57,120 +53,8 @@ class Cause(msgspec.Struct):
     next_index: int = 0
 
 
-exhaust: Final = deque[object](maxlen=0).extend
-"""Runs an iterator to its end, and keeps nothing."""
-
-NOTHING_WRITTEN: Final[frozenset[str]] = frozenset()
-
-
-class WalletState(BaseAggregate[str]):
-    """One tenant's money, in micro-dollars (PRODUCT decision 2).
-
-    `funds_micros` (unspent lots), `held_micros` and `arrears_micros` are never negative.
-    """
-
-    @classmethod
-    def of(cls, tenant_id: str, created_at_ms: int) -> Self:
-        """A wallet before its first event; `is_open` once `WalletOpened` was applied."""
-        wallet = cls.__new__(cls)
-        created = EPOCH + timedelta(milliseconds=created_at_ms)
-        wallet.__base_init__(tenant_id, 0, created)
-        wallet.is_open = False
-        wallet.is_postpay = False
-        wallet.is_frozen = False
-        wallet.is_closed = False
-        wallet.is_low = False
-        wallet.funds_micros = 0
-        wallet.held_micros = 0
-        wallet.unheld_micros = 0
-        wallet.arrears_micros = 0
-        wallet.credit_used_micros = 0
-        wallet.credit_limit_micros = 0
-        wallet.low_line_micros = None
-        wallet.month_ends_ms = 0
-        wallet.projects = {}
-        wallet.projects_with_usage = set()
-        wallet.cards = ()
-        wallet.lots = {}
-        wallet.unspent = {}
-        wallet.holds = {}
-        wallet.held_by_project = {}
-        wallet.chats = {}
-        wallet.arrears = {}
-        wallet.owed_since = {}
-        wallet.given_up_since = {}
-        wallet.charged = {}
-        wallet.budgets = {}
-        wallet.lifted = {}
-        wallet.reviews = {}
-        wallet.waiting = {}
-        wallet.approvals = {}
-        wallet.undoable = {}
-        wallet._written = NOTHING_WRITTEN  # noqa: SLF001
-        return wallet
-
-    is_open: bool
-    is_postpay: bool
-    is_frozen: bool
-    is_closed: bool
-    is_low: bool
-    funds_micros: int
-    held_micros: int
-    """What events set aside, for calls and for chats."""
-    unheld_micros: int
-    """What open hours of chats cost beyond that: held too, as far as there is something."""
-    arrears_micros: int
-    credit_used_micros: int
-    credit_limit_micros: int
-    low_line_micros: int | None
-    month_ends_ms: int
-    projects: dict[str, tuple[tuple[int, ProjectMode], ...]]
-    projects_with_usage: set[str]
-    cards: tuple[tuple[int, str], ...]
-    """From when on which card prices; before the first, the default one."""
-    lots: dict[str, Lot]
-    unspent: dict[str, int]
-    holds: dict[str, Hold]
-    held_by_project: dict[str, int]
-    chats: dict[ChatHour, OpenChat]
-    arrears: dict[str, int]
-    """What is owed of each charge, the oldest first."""
-    owed_since: dict[str, int]
-    """The place of each of these charges in the wallet's sequence."""
-    given_up_since: dict[str, int]
-    """The same of charges of which a part was written off."""
-    charged: dict[str, int]
-    """Live charges less reversals by project, of the UTC month that ends at `month_ends_ms`."""
-    budgets: dict[str | None, Budget]
-    lifted: dict[str | None, Budget]
-    """The last budget of those that were lifted."""
-    reviews: dict[str, done.InputHeldForReview]
-    waiting: dict[UsageName, done.CorrectionWaits]
-    """Corrections, by the usage they correct."""
-    approvals: dict[str, done.ApprovalAsked]
-    undoable: dict[str, done.Undoable]
-    _written: frozenset[str]
-    """Of what `copy` shares, that which is the wallet's own by now."""
-
-    def copy(self) -> Self:
-        """A wallet that can move on without touching this one.
-
-        What nearly every batch writes is copied here, the rest when it is first written: it may be
-        large, and copying it for each event would take time by the square.
-        """
-        wallet = type(self).__new__(type(self))
-        # One by one: CPython finds attributes faster than in a dictionary filled at once.
-        fields = vars(self)
-        exhaust(map(setattr, repeat(wallet), fields, fields.values()))
-        wallet.unspent = self.unspent.copy()
-        wallet.holds = self.holds.copy()
-        wallet.held_by_project = self.held_by_project.copy()
-        wallet.chats = self.chats.copy()
-        wallet.arrears = self.arrears.copy()
-        wallet.owed_since = self.owed_since.copy()
-        wallet.charged = self.charged.copy()
-        wallet._written = NOTHING_WRITTEN  # noqa: SLF001
-        return wallet
+class WalletState(WalletContents):
+    """What events do to a wallet, and what its figures come to."""
 
     # ── Figures ──
 

@@ -157,10 +157,22 @@ def what_is_kept(state: PartitionState) -> dict[str, object]:
     return deepcopy(
         {
             name: value
-            for name, value in vars(state.wallets[TENANT]).items()
+            for name, value in state.wallets[TENANT].facts().items()
             if name != "_created_on"
         }
     )
+
+
+def test_a_copy_holds_all_that_a_wallet_holds() -> None:
+    wallet = Scenario(EVERYTHING).state.wallets[TENANT]
+    copy = wallet.copy()
+    assert copy == wallet
+    assert repr(copy) == repr(wallet)
+    for name, value in wallet.facts().items():
+        other = wallet.copy()
+        setattr(other, name, object())
+        assert other != wallet
+        assert getattr(wallet, name) is value
 
 
 def test_a_batch_that_is_not_merged_leaves_all_of_a_wallet_as_it_was() -> None:

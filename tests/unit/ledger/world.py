@@ -209,7 +209,8 @@ def facts(state: PartitionState) -> dict[str, object]:
 
 def _facts_of(wallet: Wallet) -> dict[str, object]:
     """Every attribute, and of what is kept in an order also the order."""
-    own = {name: value for name, value in vars(wallet).items() if not name.startswith("_")}
+    assert not vars(wallet), "what has no slot would not be copied"
+    own = {name: value for name, value in wallet.facts().items() if not name.startswith("_")}
     own["version"] = wallet.version
     own["in order"] = [list(wallet.unspent.items()), list(wallet.arrears.items())]
     return own
