@@ -1,7 +1,7 @@
 """Whether a wallet's events make sense as money: prices, reach, and that nothing is lost."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.events import (
     ArrearsCollected,
@@ -14,24 +14,31 @@ from ledger.events import (
     ChatCounted,
     ChatHour,
     ChatUncounted,
+    CorrectionWaits,
     CrawlCharged,
     CreditGranted,
     Draw,
+    EndsHold,
     HoldMeans,
     HoldPlaced,
+    InputHeldForReview,
     OperationUndone,
     ReviewDecided,
     TopUpSettled,
+    UsageWithdrawn,
     WalletEvent,
     drawn_micros,
     portions_micros,
 )
 from ledger.rates import CardBook, Price, RateCard
-from ledger.usage import call_outcome
+from ledger.usage import CallUsage, call_outcome
 from ledger.wallet import Wallet
 from ledger.wallet.reach import NOTHING_COUNTED, NOTHING_RESTORED, Restored, restored_by
 
 AnyCharge = CallCharged | CrawlCharged | ChatCharged
+
+TOLD_FROM: Final = 3
+"""From that version on chats tell their hour's price, and withdrawals what hold they end."""
 
 
 class Doubt(NamedTuple):
@@ -56,9 +63,11 @@ class Account:
         self.is_followed = True
         """False once an event was missing or made no sense: the figures say nothing any more."""
 
-    def take(self, event: WalletEvent, cards: CardBook) -> Iterator[Doubt]:
-        """Apply the wallet's next event; what is wrong with it."""
-        yield from self._before(event, cards)
+    def take(self, event: WalletEvent, cards: CardBook, version: int) -> Iterator[Doubt]:
+        """Apply the wallet's next event, of that version of its schema; what is wrong with it."""
+        tells_less = isinstance(event, ChatCounted | ChatUncounted | UsageWithdrawn)
+        if version >= TOLD_FROM or not tells_less:
+            yield from self._before(event, cards)
         before = self.wallet.reach
         try:
             self.wallet.apply(event)
@@ -108,6 +117,8 @@ class Account:
                 )
             case ChatCounted() | ChatUncounted():
                 yield from self._fit_hour_price(event, cards)
+            case InputHeldForReview() | CorrectionWaits() | UsageWithdrawn():
+                yield from self._fit_hold(event)
             case ChargeReversed():
                 yield from self._fit_reversal(event)
             case OperationUndone():
@@ -159,7 +170,7 @@ class Account:
     def _fit_hour_price(
         self, event: ChatCounted | ChatUncounted, cards: CardBook
     ) -> Iterator[Doubt]:
-        """What an open hour's tokens come to; events of before version 3 do not tell it."""
+        """What an open hour's tokens come to."""
         hour, chat = event.hour, self.wallet.chats.get(event.hour, NOTHING_COUNTED)
         card = cards.version(hour.card_id, hour.card_version)
         sign, of = (1, event.usage) if isinstance(event, ChatCounted) else (-1, event)
@@ -168,8 +179,13 @@ class Account:
             chat.output_tokens + sign * of.output_tokens,
         )
         price = card and card.price_chat(into, out)
-        if event.price_micros and price is not None:
+        if price is not None:
             yield from _equal("price of the hour", price.amount_micros, event.price_micros)
+
+    def _fit_hold(self, event: EndsHold) -> Iterator[Doubt]:
+        """Usage ends the hold that it names, if that is open."""
+        hold_id = event.usage.hold_id if isinstance(event.usage, CallUsage) else None
+        yield from _equal("ends its hold", hold_id in self.wallet.holds, event.ends_hold)
 
     def _is_at_first(self, event: CallCharged | CrawlCharged) -> bool:
         """Neither a correction, which keeps mode and card, nor accepted at an operator's price."""
@@ -188,7 +204,7 @@ class Account:
         if isinstance(event, CallCharged):
             hold_id = event.usage.hold_id
             hold = None if hold_id is None else wallet.holds.get(hold_id)
-            yield from _equal("captures its hold", hold is not None, event.ends_hold)
+            yield from self._fit_hold(event)
             own_hold_micros = 0 if hold is None else hold.amount_micros
         restored = NOTHING_RESTORED
         if isinstance(event, ChatCharged) or event.usage.corrects is not None:

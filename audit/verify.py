@@ -6,7 +6,7 @@ that, compare the heads in the report with ones kept elsewhere.
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from audit.inputs import Inputs
 from audit.money import Account, Doubt
@@ -26,8 +26,9 @@ from ledger.events import (
     WalletEvent,
 )
 from ledger.rates import CardBook, RateCard
+from schemas.catalogue import versions
 from schemas.chain import batch_hash, beginning
-from schemas.codec import EventCodec, wallet_events
+from schemas.codec import PREFIX_SIZE, EventCodec, prefix_of, wallet_events
 
 Entry = tuple[int, int, bytes]
 """Partition, offset and value of a record of `wallet.events`."""
@@ -51,6 +52,9 @@ def verify(entries: Iterable[Entry], partitions: int) -> Report:
         tuple(found for number in sorted(audits) for found in audits[number].findings.kept),
         sum(audit.findings.in_all for audit in audits.values()),
     )
+
+
+VERSIONS: Final = {prefix_of(one.schema_id): one.version for one in versions(EventCodec.TOPIC)}
 
 
 class _Link(NamedTuple):
@@ -83,6 +87,7 @@ class _Partition:
         self._named_batches: set[int] = set()
         self._suspects: dict[str, _Link] = {}
         self._last = (0, "")
+        self._version = 0
         self.figures = PartitionFigures()
         self.findings = Findings(partition)
 
@@ -99,6 +104,7 @@ class _Partition:
             self._named_batches.add(self.figures.batches)
             return
         self._last = offset, event.event_id
+        self._version = VERSIONS[value[:PREFIX_SIZE]]
         self._check_time(event)
         batch = self.figures.batches
         link = _Link(event.originator_version, value_hash, offset, event.event_id, batch)
@@ -201,7 +207,7 @@ class _Partition:
             self._check_place(tenant_id)
         account.is_followed = account.is_followed and follows
         if account.is_followed:
-            self._doubts("money", account.take(event, self._cards))
+            self._doubts("money", account.take(event, self._cards, self._version))
 
     def _check_place(self, tenant_id: str) -> None:
         place = partition_of(tenant_id.encode(), self._partitions)

@@ -202,9 +202,11 @@ def month(tenant: str, day: datetime | None, as_json: bool) -> None:
 
 
 def wallet_row(wallet: "Wallet") -> dict[str, object]:
-    """A wallet with the figures that follow from the others."""
+    """A wallet with the figures that follow from the others; held is all that counts as held."""
+    row = asdict(wallet)
+    del row["unheld_micros"]
     return {
-        **asdict(wallet),
+        **row,
         "balance_micros": wallet.balance_micros,
         "held_micros": wallet.counts_as_held_micros,
         "available_micros": wallet.available_micros,

@@ -377,6 +377,11 @@ class Settings:
                 f"A user or password for Kafka is set, and LEDGER_KAFKA_SECURITY is {protocol!r}:"
                 " make it 'sasl_ssl', or unset them."
             )
+        if is_by_token and protocol != "sasl_ssl":
+            raise WrongSetting(
+                f"LEDGER_KAFKA_SASL_MECHANISM is {OAUTH!r}, and LEDGER_KAFKA_SECURITY is"
+                f" {protocol!r}: make it 'sasl_ssl', or take the mechanism out."
+            )
         if is_by_token and (self.kafka_user or self.kafka_password):
             raise WrongSetting(
                 "A user or password for Kafka is set, and LEDGER_KAFKA_SASL_MECHANISM is"

@@ -11,7 +11,7 @@ from cli.whole_log import whole_log
 from eventlog.settings import KafkaSettings
 from eventlog.topics import LEDGER_DLQ, WALLET_EVENTS
 from ledger.events import (
-    CallCharged,
+    EndsHold,
     Event,
     HoldRefused,
     InputHeldForReview,
@@ -80,9 +80,9 @@ class LogFigures(msgspec.Struct):
     def count(self, event: Event) -> None:
         """Add an event of the log of record."""
         self.events[type(event).__name__] += 1
+        if isinstance(event, EndsHold):
+            self.holds_captured += event.ends_hold
         match event:
-            case CallCharged():
-                self.holds_captured += event.ends_hold
             case HoldRefused() | SpendRefused():
                 self.holds_refused[event.refusal] += 1
             case InputRefused():

@@ -68,21 +68,13 @@ def permission(
     timeout_s: float,
     now_ms: Callable[[], int] = lambda: round(time.time() * 1000),
 ) -> Permission:
-    """Ask until there is an answer or the time is up, always under the question's own id.
-
-    An answer may get lost on its way: after half the time the question is asked again, and the
-    ledger gives the first answer again.
-    """
-    began_s = time.monotonic()
-    give_up_s = began_s + timeout_s
-    ask_again_s = began_s + timeout_s / 2
+    """Ask until there is an answer or the time is up, always under the question's own id."""
+    give_up_s = time.monotonic() + timeout_s
     is_open = unanswered is Unanswered.FAIL_OPEN
     not_after_ms = None if is_open else now_ms() + round(timeout_s * 1000)
     while True:
         try:
-            now_s = time.monotonic()
-            until_s = ask_again_s if now_s < ask_again_s else give_up_s
-            reply = ask(question, max(0.0, until_s - now_s), not_after_ms)
+            reply = ask(question, max(0.0, give_up_s - time.monotonic()), not_after_ms)
         except (NoAnswer, Undelivered, LogUnavailable) as error:
             if time.monotonic() + PAUSE_S >= give_up_s:
                 return Permission(is_open, question.command_id, None, str(error))

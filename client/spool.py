@@ -187,13 +187,13 @@ class Spool:
     def _entries_of(self, number: int, start: int, *, is_last: bool) -> Iterator[Entry]:
         path = self._path(number)
         data = path.read_bytes()
-        if is_last and len(data) < len(MAGIC):
+        if is_last and len(data) < len(MAGIC) and start <= len(MAGIC):
             path.unlink()  # The process ended while it began it.
             return
-        if not data.startswith(MAGIC):
-            raise SpoolDamaged(f"{path} is not a segment of a spool, or one of a newer program")
         if start > len(data):
             raise SpoolDamaged(_damaged(path, len(data)))
+        if not data.startswith(MAGIC):
+            raise SpoolDamaged(f"{path} is not a segment of a spool, or one of a newer program")
         at = start
         while at < len(data):
             payload = _payload_at(data, at)

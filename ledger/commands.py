@@ -213,6 +213,8 @@ def fault_in_command(command: Command) -> str | None:
     elif not is_id(command.tenant_id):
         return "tenant_id must be 1 to 64 printable characters"
     by_operator = command.actor.startswith(OPERATOR_PREFIX)
+    if command.actor == OPERATOR_PREFIX:
+        return f"actor must name the operator after {OPERATOR_PREFIX}"
     if _is_for_operators(command, by_operator=by_operator):
         if not by_operator:
             return f"only operators do this: actor must begin with {OPERATOR_PREFIX}"

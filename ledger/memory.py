@@ -43,7 +43,7 @@ class UsageMemory(Protocol):
     """The port. There is one for each partition, and only what was committed is in it."""
 
     def finder(self, key: UsageKey) -> Find:
-        """How to find a tenant's usage of a kind; good until something is learned."""
+        """How to find a tenant's usage of a kind; good until something is learned or forgotten."""
         ...
 
     def learn(self, key: UsageKey, traces: Mapping[str, bytes]) -> None:

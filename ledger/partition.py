@@ -21,6 +21,7 @@ from ledger.events import (
     ChatHour,
     CorrectionWaits,
     Draining,
+    EndsHold,
     Event,
     HoldMeans,
     HoldPlaced,
@@ -35,7 +36,6 @@ from ledger.events import (
     SpendAllowed,
     SpendRefused,
     UsageEvent,
-    UsageWithdrawn,
     WalletEvent,
     is_outcome,
 )
@@ -335,10 +335,7 @@ class Overlay:
         elif isinstance(event, ChatCounted):
             hour = event.hour
             self._await(Due(hour.closes_at_ms, tenant_id, CHAT, hour))
-        ends_hold = (
-            isinstance(event, InputHeldForReview | CorrectionWaits | UsageWithdrawn)
-            and event.ends_hold
-        )
+        ends_hold = isinstance(event, EndsHold) and event.ends_hold
         self._note_usage(event, usage, ends_hold=ends_hold)
 
     def _await(self, due: Due) -> None:

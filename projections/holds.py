@@ -11,15 +11,13 @@ from psycopg.types.json import Jsonb
 from ledger.errors import BrokenLog
 from ledger.events import (
     CallCharged,
-    CorrectionWaits,
+    EndsHold,
     Event,
     HoldExpired,
     HoldMeans,
     HoldPlaced,
     HoldRefused,
     HoldVoided,
-    InputHeldForReview,
-    UsageWithdrawn,
 )
 from ledger.refusals import Refusal
 from ledger.usage import CallUsage, Tier
@@ -29,10 +27,6 @@ from projections.rows import Stage, Table, adding, listed
 
 Name = tuple[str, str]
 """A tenant and the id of a hold."""
-
-
-UsageThatEnds = CallCharged | InputHeldForReview | CorrectionWaits | UsageWithdrawn
-"""What may end the hold that its usage names."""
 
 
 class HoldState(StrEnum):
@@ -225,7 +219,7 @@ def fold(
 
 def ended_by(event: Event) -> Name | None:
     """The hold that the event ends."""
-    if isinstance(event, UsageThatEnds):
+    if isinstance(event, EndsHold):
         if not event.ends_hold:
             return None
         assert isinstance(event.usage, CallUsage)
@@ -263,7 +257,7 @@ def _not_open(offset: int, name: Name) -> BrokenLog:
 
 def _end(event: Event) -> tuple[HoldState, int, str | None]:
     """A row's state, when it ended, and the usage that captured it."""
-    if isinstance(event, UsageThatEnds):
+    if isinstance(event, EndsHold):
         return HoldState.CAPTURED, event.recorded_at_ms, event.usage.event_id
     state = HoldState.EXPIRED if isinstance(event, HoldExpired) else HoldState.VOIDED
     return state, event.recorded_at_ms, None

@@ -105,7 +105,7 @@ class TopicCodec(Generic[T]):
         self._topic = topic
         newest = latest(topic)
         self.encode: Callable[[T], bytes] = _encoder(
-            newest.parsed, _prefix(newest.schema_id), renamed
+            newest.parsed, prefix_of(newest.schema_id), renamed
         )
         """From a value to its bytes as they stand on the topic."""
         self._decoders = _decoders(topic, renamed, None)
@@ -120,7 +120,7 @@ class TopicCodec(Generic[T]):
 
         Raises `Malformed` or `UnknownSchema`.
         """
-        return self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self._topic)
+        return self._decoders.get(value[:PREFIX_SIZE]) or _refuseprefix_of(value, self._topic)
 
 
 class InputCodec(TopicCodec[T]):
@@ -131,10 +131,10 @@ class InputCodec(TopicCodec[T]):
         self._limits = limits
         *older, _ = versions(topic)
         self._older = {
-            _prefix(schema.schema_id): _encoder(schema.parsed, _prefix(schema.schema_id), None)
+            prefix_of(schema.schema_id): _encoder(schema.parsed, prefix_of(schema.schema_id), None)
             for schema in older
         }
-        self._first = _prefix(versions(topic)[0].schema_id)
+        self._first = prefix_of(versions(topic)[0].schema_id)
 
     def run(self, source: tuple[str, str], own_keys: dict[str, bytes], made: type[U]) -> Run[U]:
         """What reads many records at once, of the first version: its payload is its content.
@@ -175,7 +175,7 @@ class EventCodec:
         newest = latest(self.TOPIC)
         self.encode: EncodeEvent = _encoder(
             newest.parsed,
-            _prefix(newest.schema_id),
+            prefix_of(newest.schema_id),
             EVENT_ATTRIBUTES,
             beside="prev",
         )
@@ -183,7 +183,7 @@ class EventCodec:
 
     def decode(self, value: bytes) -> tuple[events.Event, bytes]:
         """The event and its `prev`; raises `Malformed` or `UnknownSchema`."""
-        decoder = self._decoders.get(value[:PREFIX_SIZE]) or _refuse_prefix(value, self.TOPIC)
+        decoder = self._decoders.get(value[:PREFIX_SIZE]) or _refuseprefix_of(value, self.TOPIC)
         decoded: tuple[events.Event, bytes] = decoder(value, PREFIX_SIZE)
         return decoded
 
@@ -205,7 +205,8 @@ def _take_none(_records: Sequence[Any], _inputs: list[Any]) -> None:
     """Where nothing is read at once."""
 
 
-def _prefix(schema_id: int) -> bytes:
+def prefix_of(schema_id: int) -> bytes:
+    """How a value of that schema begins."""
     return b"\0" + schema_id.to_bytes(PREFIX_SIZE - 1, "big")
 
 
@@ -213,7 +214,7 @@ def _decoders(
     topic: str, renamed: Mapping[str, str] | None, beside: str | None
 ) -> Mapping[bytes, Decoder]:
     return {
-        _prefix(schema.schema_id): _decoder(schema.parsed, renamed, beside)
+        prefix_of(schema.schema_id): _decoder(schema.parsed, renamed, beside)
         for schema in versions(topic)
     }
 
@@ -233,7 +234,7 @@ def _encoder(
     return quick_encoder(generated, schema, TYPES, prefix, renamed, beside)
 
 
-def _refuse_prefix(value: bytes, topic: str) -> Any:
+def _refuseprefix_of(value: bytes, topic: str) -> Any:
     if len(value) < PREFIX_SIZE or value[0] != 0:
         raise Malformed("the value does not begin with a zero byte and a four-byte schema id")
     raise UnknownSchema(int.from_bytes(value[1:PREFIX_SIZE], "big"), topic)

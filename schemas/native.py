@@ -146,6 +146,7 @@ def quick_run(
     if not (IS_COMPILED and stem.isascii()):
         return None
     programs = _Programs(schema, types, {}, None, limits)
+    assert programs.limited == set(limits or ()), "a limit is a number's or a text's"
     decoder = _module().decoder(*programs.to_read(), None)
     owner = [field["name"] for field in schema["fields"]].index("tenant_id")
     return partial(_module().read_run, decoder, owner, topic, stem, prefix, own_keys, made)
@@ -172,6 +173,7 @@ class _Programs(Definitions):
     ) -> None:
         super().__init__(schema, types)
         self._limits = limits or {}
+        self.limited: set[str] = set()
         fields: list[Node] = self.resolve(schema)["fields"]
         self._around = [
             self._part(field["type"], field["name"])._replace(
@@ -234,7 +236,9 @@ class _Programs(Definitions):
         if kind not in _PLAIN:
             return self._record(node)
         is_shared = kind == "string" and name in REPEATED_TEXTS
-        limits = self._limits.get(name)
+        limits = self._limits.get(name) if kind != "bytes" else None
+        if limits is not None:
+            self.limited.add(name)
         return Part(Kind.SHARED_TEXT if is_shared else _PLAIN[kind], limits=limits)
 
 

@@ -304,6 +304,10 @@ class InputHeldForReview(UsageEvent, frozen=True, gc=False):
         wallet.begin_review(self)
 
 
+EndsHold = CallCharged | UsageWithdrawn | CorrectionWaits | InputHeldForReview
+"""What may end the hold that its usage names: `ends_hold` tells."""
+
+
 class ReviewDecided(WalletEvent, frozen=True, gc=False):
     """An operator decided about usage that was held for review; if accepted, its charge follows."""
 

@@ -194,8 +194,9 @@ class WalletContents(BaseAggregate[str]):  # noqa: PLW1641 - what changes has no
         return wallet
 
     def facts(self) -> dict[str, object]:
-        """All it holds, by name."""
-        return {name: getattr(self, name) for name in WalletContents.__slots__}
+        """All it holds, by name; not what of it a copy still shares."""
+        names = (name for name in WalletContents.__slots__ if name != "_written")
+        return {name: getattr(self, name) for name in names}
 
     def __eq__(self, other: object) -> bool:
         """Whether it is a wallet that holds the same."""

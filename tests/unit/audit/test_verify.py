@@ -394,9 +394,10 @@ def test_a_forged_charge_is_named(honest: list[Entry], forgery: dict[str, object
     assert names(found_in(rewritten(honest, seen.place, forged)), seen)
 
 
-def test_a_forged_price_of_an_hour_is_named(honest: list[Entry]) -> None:
+@pytest.mark.parametrize("price_micros", [0, 1])
+def test_a_forged_price_of_an_hour_is_named(honest: list[Entry], price_micros: int) -> None:
     seen = in_the_middle(honest, lambda one: isinstance(one.event, ChatCounted))
-    forged = msgspec.structs.replace(seen.event, price_micros=1)
+    forged = msgspec.structs.replace(seen.event, price_micros=price_micros)
     assert names(found_in(rewritten(honest, seen.place, forged)), seen)
 
 

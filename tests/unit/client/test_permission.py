@@ -39,11 +39,9 @@ class Ledger:
     def __init__(self, *answers: Reply | Exception) -> None:
         self._answers = list(answers)
         self.asked: list[tuple[Question, int | None]] = []
-        self.patience_s: list[float] = []
 
     def ask(self, command: Question, timeout_s: float, not_after_ms: int | None) -> Reply:
         self.asked.append((command, not_after_ms))
-        self.patience_s.append(timeout_s)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
@@ -82,13 +80,6 @@ def test_a_question_that_could_not_be_sent_is_sent_again_the_same() -> None:
     ledger = Ledger(Undelivered([(0, "away")]), LogUnavailable("away"), ALLOWED)
     assert asked(ledger, Unanswered.FAIL_CLOSED, timeout_s=5.0).is_allowed
     assert [one for one, _ in ledger.asked] == [QUESTION] * 3
-
-
-def test_an_answer_that_was_lost_is_asked_for_again_in_time() -> None:
-    ledger = Ledger(NoAnswer("lost"), ALLOWED)
-    assert asked(ledger, Unanswered.FAIL_CLOSED, timeout_s=10.0).is_allowed
-    assert [one for one, _ in ledger.asked] == [QUESTION] * 2
-    assert 4.0 < ledger.patience_s[0] <= 5.0
 
 
 def test_patience_ends_when_it_was_said_to() -> None:

@@ -2,7 +2,9 @@
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
 from typing import Any, cast
 
 import pytest
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from consumers.processor.inputs import Reader
+from consumers.processor import inputs as inputs_module
+from consumers.processor.inputs import USAGE, Reader
 from eventlog.logic import Claim
 from eventlog.records import InputRecord
 from ledger.batch import Input
@@ -37,11 +40,27 @@ KEY = OWN.encode()
 only_compiled = pytest.mark.skipif(not native.IS_COMPILED, reason="all is read in Python here")
 
 
-def in_python() -> Reader:
+def codecs_in_python() -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native, "IS_COMPILED", False)
+        return {topic: codec.InputCodec[Any](topic) for topic in USAGE}
+
+
+IN_PYTHON = codecs_in_python()
+
+
+def by_library(value: bytes) -> bytes:
+    return sha256(value).digest()
+
+
+@contextmanager
+def in_python() -> Generator[Reader]:
     """A reader as there is one where nothing is compiled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native, "IS_COMPILED", False)
-        return Reader(CLAIM)
+        patch.setattr(codec, "hash_of", by_library)
+        patch.setattr(inputs_module, "USAGE", IN_PYTHON)
+        yield Reader(CLAIM)
 
 
 def record(value: bytes | None, key: bytes | None = KEY, topic: str = "g1.usage.calls") -> Record:
@@ -51,7 +70,8 @@ def record(value: bytes | None, key: bytes | None = KEY, topic: str = "g1.usage.
 def read_alike(records: Sequence[InputRecord]) -> list[Input]:
     """What both ways read; only whether it is plain need not be seen by both."""
     inputs = Reader(CLAIM).read(records)
-    assert [structs.replace(one, is_plain=False) for one in inputs] == in_python().read(records)
+    with in_python() as reader:
+        assert [structs.replace(one, is_plain=False) for one in inputs] == reader.read(records)
     return inputs
 
 
@@ -182,7 +202,8 @@ def test_most_records_never_come_to_python(monkeypatch: pytest.MonkeyPatch) -> N
     reader, value = Reader(CLAIM), codec.calls.encode(CALL)
     numbers = [0, 1, 9, 10, 12_345, 2**63 - 1]
     records = [message(number, value) for number in numbers]
-    expected = in_python().read(records)
+    with in_python() as in_python_only:
+        expected = in_python_only.read(records)
     reader.read(records[:1])
     monkeypatch.setattr(reader, "_read", None)
     inputs = reader.read(tuple(records))
@@ -206,9 +227,10 @@ class Odd(Record):
 
 def test_an_error_of_the_record_itself_is_not_swallowed() -> None:
     value = codec.calls.encode(CALL)
-    for reader in (Reader(CLAIM), in_python()):
-        with pytest.raises(LookupError, match="no time"):
-            reader.read([record(value), Broken("g1.usage.calls", 1, KEY, value, 0)])
+    with in_python() as in_python_only:
+        for reader in (Reader(CLAIM), in_python_only):
+            with pytest.raises(LookupError, match="no time"):
+                reader.read([record(value), Broken("g1.usage.calls", 1, KEY, value, 0)])
 
 
 def test_a_record_of_another_shape_is_read_in_python() -> None:
