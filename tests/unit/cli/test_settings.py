@@ -263,6 +263,7 @@ def test_a_token_proves_us_without_a_password() -> None:
         ({"LEDGER_KAFKA_EXTRA": ""}, "go together: set both"),
         ({"LEDGER_KAFKA_USER": "ann"}, "which uses neither"),
         (GUARDED | {"LEDGER_KAFKA_SASL_MECHANISM": ""}, "go together: set both"),
+        ({"LEDGER_KAFKA_SECURITY": "", "LEDGER_KAFKA_EXTRA": ""}, "make it 'sasl_ssl'"),
     ],
 )
 def test_a_token_that_is_given_by_half_is_refused(changed: dict[str, str], said: str) -> None:

@@ -174,13 +174,17 @@ def test_damage_with_more_behind_it_is_said_not_skipped(folder: Path, at: int) -
     assert recovered(folder) == []
 
 
-def test_a_segment_that_is_shorter_than_what_was_done_of_it_is_said(folder: Path) -> None:
+@pytest.mark.parametrize("left", [3, 20])
+def test_a_segment_that_is_shorter_than_what_was_done_of_it_is_said(
+    folder: Path, left: int
+) -> None:
     held = Spool(folder)
+    held.append([ONE])
     held.append([ONE])
     held.done(1)
     held.close()
     [segment] = segments(folder)
-    os.truncate(segment, segment.stat().st_size - 1)
+    os.truncate(segment, left)
     with pytest.raises(SpoolDamaged):
         Spool(folder)
 
