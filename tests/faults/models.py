@@ -255,6 +255,7 @@ def _nothing(tenant_id: str) -> Row:
         "funds_micros": 0,
         "held_micros": 0,
         "open_holds": 0,
+        "unheld_micros": 0,
         "arrears_micros": 0,
         "credit_used_micros": 0,
         "is_frozen": False,
