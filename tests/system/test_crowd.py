@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stack
 def test_a_crowd_comes_to_what_the_oracle_says_in_any_order_of_topics(
     world: World, tmp_path: Path, order: str, count: int
 ) -> None:
-    """Usage events of every kind; within a topic their order stays."""
+    """Usage events of every kind; within a topic their order stays. One order is played in full."""
     traffic.write(tmp_path, crowd(count))
     phases = workload.read(sorted(tmp_path.glob("*.jsonl")), time.time_ns() // 1_000_000)
     world.start("processor")
