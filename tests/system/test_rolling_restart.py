@@ -1,10 +1,8 @@
 """Every service restarted in turn, while holds are asked: no asker gets an error, none is lost."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import pytest
 
@@ -24,14 +22,6 @@ ANSWER_S_MAX = 20.0
 BETWEEN_S = 0.01
 
 
-@dataclass(frozen=True)
-class Asked:
-    """May this call begin: what its asker was told, and how long that took."""
-
-    permission: Permission
-    seconds: float
-
-
 class Askers:
     """A platform: for a tenant on each partition one call after another asks for its hold."""
 
@@ -40,7 +30,7 @@ class Askers:
         self._stop = threading.Event()
         self._client = LedgerClient(world.kafka)
         self._pool = ThreadPoolExecutor(world.partitions)
-        self.asked: list[Asked] = []
+        self.asked: list[Permission] = []
         self._running = [
             self._pool.submit(self._ask_on, tenant_on(number, world.partitions))
             for number in range(world.partitions)
@@ -65,7 +55,7 @@ class Askers:
             number += 1
             self._stop.wait(BETWEEN_S)
 
-    def _hold(self, tenant: str, hold_id: str) -> Asked:
+    def _hold(self, tenant: str, hold_id: str) -> Permission:
         """As a platform asks that turns away whom the ledger does not answer in time."""
         question = PlaceHold(
             command_id=hold_id,
@@ -75,11 +65,9 @@ class Askers:
             tier=Tier.ECONOMY,
             duration_cap_ms=CAP_MS,
         )
-        began_s = time.monotonic()
-        permission = self._client.may_spend(
+        return self._client.may_spend(
             question, unanswered=Unanswered.FAIL_CLOSED, timeout_s=ANSWER_S_MAX
         )
-        return Asked(permission, time.monotonic() - began_s)
 
 
 def test_a_rolling_restart_is_not_felt_by_those_who_ask(world: World) -> None:
@@ -104,8 +92,7 @@ def test_a_rolling_restart_is_not_felt_by_those_who_ask(world: World) -> None:
         askers.stop()
     # Then every hold was answered, in time, and allowed
     assert len(askers.asked) > 20 * world.partitions
-    assert [one for one in askers.asked if not one.permission.is_allowed] == []
-    assert max(one.seconds for one in askers.asked) < ANSWER_S_MAX
+    assert [one for one in askers.asked if not one.is_allowed] == []
     # And no service ended but those that were told to
     assert [ended(service) for service in (*running, projector, ticker)] == [None] * 4
     # And all inputs are decided once, the read models equal to the log
