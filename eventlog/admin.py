@@ -4,6 +4,7 @@
 # pyright: reportPrivateImportUsage=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -38,6 +39,7 @@ from eventlog.settings import KafkaSettings, any_client, assigned_consumer
 PATIENCE_S = 30.0
 RETRY_S = 0.05
 OFFSETS_S = 1.0
+DESCRIBE_S = 5.0
 """After so long a leader that was asked for offsets counts as gone; a busy one is asked again."""
 
 PASSING = {
@@ -139,7 +141,8 @@ class Admin:
         def ask() -> dict[str, Future[TopicDescription]]:
             return self._client.describe_topics(asked)
 
-        return self._answers(ask, besides=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        # Like offsets, it may be asked of a broker that is gone, for ever.
+        return self._answers(ask, KafkaError.UNKNOWN_TOPIC_OR_PART, DESCRIBE_S)
 
     def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Every setting in force of topics that exist, by topic."""
@@ -205,8 +208,8 @@ class Admin:
         give_up_s = time.monotonic() + self._patience_s
 
         def ask() -> dict[Place, int]:
-            client = self._client
             self._meet({place.topic for place in asked})
+            client = self._client
             futures: dict[TopicPartition, Future[ListOffsetsResultInfo]] = client.list_offsets(
                 asked, isolation_level=isolation, request_timeout=OFFSETS_S
             )
@@ -232,11 +235,28 @@ class Admin:
             self._met |= self.describe(names).keys()
 
     def _answers(
-        self, ask: Callable[[], Mapping[K, Future[V]]], besides: int = KafkaError.NO_ERROR
+        self,
+        ask: Callable[[], Mapping[K, Future[V]]],
+        besides: int = KafkaError.NO_ERROR,
+        attempt_s: float = math.inf,
     ) -> dict[K, V]:
-        """All answers, without those that are the error `besides`; asks again while that helps."""
+        """All answers, without those that are the error `besides`; asks again while that helps.
+
+        A client that has no answer within `attempt_s` is not asked again, but another.
+        """
         give_up_s = time.monotonic() + self._patience_s
-        return self._insist(lambda: self._collect(ask(), besides, give_up_s))
+
+        def attempt() -> dict[K, V]:
+            client, until_s = self._client, min(give_up_s, time.monotonic() + attempt_s)
+            try:
+                return self._collect(ask(), besides, until_s)
+            except LogUnavailable:
+                if until_s == give_up_s:
+                    raise
+                self._forget(client)
+                raise _LeaderGone from None
+
+        return self._insist(attempt)
 
     def _insist(self, ask: Callable[[], V]) -> V:
         """Ask again while the answer is that things are about to change."""
