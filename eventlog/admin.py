@@ -39,7 +39,8 @@ from eventlog.settings import KafkaSettings, any_client, assigned_consumer
 PATIENCE_S = 30.0
 RETRY_S = 0.05
 OFFSETS_S = 1.0
-DESCRIBE_S = 5.0
+ANSWER_S = 5.0
+"""A client may ask a broker that is gone for ever, whatever time it was given to answer."""
 """After so long a leader that was asked for offsets counts as gone; a busy one is asked again."""
 
 PASSING = {
@@ -141,8 +142,7 @@ class Admin:
         def ask() -> dict[str, Future[TopicDescription]]:
             return self._client.describe_topics(asked)
 
-        # Like offsets, it may be asked of a broker that is gone, for ever.
-        return self._answers(ask, KafkaError.UNKNOWN_TOPIC_OR_PART, DESCRIBE_S)
+        return self._answers(ask, KafkaError.UNKNOWN_TOPIC_OR_PART, ANSWER_S)
 
     def settings(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """Every setting in force of topics that exist, by topic."""
@@ -213,7 +213,7 @@ class Admin:
             futures: dict[TopicPartition, Future[ListOffsetsResultInfo]] = client.list_offsets(
                 asked, isolation_level=isolation, request_timeout=OFFSETS_S
             )
-            answers = self._collect(futures, KafkaError.NO_ERROR, give_up_s)
+            answers = self._soon(client, futures, ANSWER_S, give_up_s)
             # No error says that a broker is gone; it is left out, as if its offsets were unset.
             # (Where nothing was appended since a moment, the answer is -1.)
             if any(answer.offset == OFFSET_INVALID for answer in answers.values()):
@@ -240,23 +240,27 @@ class Admin:
         besides: int = KafkaError.NO_ERROR,
         attempt_s: float = math.inf,
     ) -> dict[K, V]:
-        """All answers, without those that are the error `besides`; asks again while that helps.
-
-        A client that has no answer within `attempt_s` is not asked again, but another.
-        """
+        """All answers, without those that are the error `besides`; asks again while that helps."""
         give_up_s = time.monotonic() + self._patience_s
+        return self._insist(lambda: self._soon(self._client, ask(), attempt_s, give_up_s, besides))
 
-        def attempt() -> dict[K, V]:
-            client, until_s = self._client, min(give_up_s, time.monotonic() + attempt_s)
-            try:
-                return self._collect(ask(), besides, until_s)
-            except LogUnavailable:
-                if until_s == give_up_s:
-                    raise
-                self._forget(client)
-                raise _LeaderGone from None
-
-        return self._insist(attempt)
+    def _soon(
+        self,
+        client: AdminClient,
+        futures: Mapping[K, Future[V]],
+        attempt_s: float,
+        give_up_s: float,
+        besides: int = KafkaError.NO_ERROR,
+    ) -> dict[K, V]:
+        """A client's answers; one that has none in time is not asked again, but another."""
+        until_s = min(give_up_s, time.monotonic() + attempt_s)
+        try:
+            return self._collect(futures, besides, until_s)
+        except LogUnavailable:
+            self._forget(client)
+            if until_s == give_up_s:
+                raise
+            raise _LeaderGone from None
 
     def _insist(self, ask: Callable[[], V]) -> V:
         """Ask again while the answer is that things are about to change."""
