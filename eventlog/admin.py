@@ -43,10 +43,12 @@ ANSWER_S = 5.0
 """A client may ask a broker that is gone for ever, whatever time it was given to answer."""
 """After so long a leader that was asked for offsets counts as gone; a busy one is asked again."""
 
+OUTDATED = {"FENCED_LEADER_EPOCH", "UNKNOWN_LEADER_EPOCH"}
+"""The client knows an earlier leader, or a later one than the broker; another one has to ask."""
+
 PASSING = {
+    *OUTDATED,
     "NOT_LEADER_FOR_PARTITION",
-    "FENCED_LEADER_EPOCH",
-    "UNKNOWN_LEADER_EPOCH",
     "OFFSET_NOT_AVAILABLE",
     "LEADER_NOT_AVAILABLE",
     "NOT_COORDINATOR",
@@ -261,6 +263,10 @@ class Admin:
             if until_s == give_up_s:
                 raise
             raise _LeaderGone from None
+        except KafkaException as exception:
+            if error_of(exception).name() in OUTDATED:
+                self._forget(client)
+            raise
 
     def _insist(self, ask: Callable[[], V]) -> V:
         """Ask again while the answer is that things are about to change."""

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from eventlog import admin
@@ -25,6 +25,7 @@ class Client:
 
     def __init__(self, *, answers: bool) -> None:
         self.answers = answers
+        self.error: int | None = None
         self.asked: list[str] = []
 
     def poll(self, timeout_s: float) -> None:
@@ -42,7 +43,9 @@ class Client:
 
     def _future(self, answer: object) -> "Future[Any]":
         future = Future[Any]()
-        if self.answers:
+        if self.error is not None:
+            future.set_exception(KafkaException(KafkaError(self.error)))
+        elif self.answers:
             future.set_result(answer)
         return future
 
@@ -76,6 +79,17 @@ def test_another_client_is_asked_for_offsets(clients: list[Client]) -> None:
         ["topics", "offsets", "offsets"],
         ["topics", "offsets"],
     ]
+
+
+@pytest.mark.parametrize("error", [KafkaError.FENCED_LEADER_EPOCH, KafkaError.UNKNOWN_LEADER_EPOCH])
+def test_another_client_is_asked_where_one_knows_another_leader_than_the_broker(
+    clients: list[Client], error: int
+) -> None:
+    asking = Admin(KafkaSettings("unused:1"), 5.0)
+    assert asking.ends([("log", 0)]) == {("log", 0): 7}
+    clients[-1].error = error
+    assert asking.ends([("log", 0)]) == {("log", 0): 7}
+    assert len(clients) == 3
 
 
 def test_one_whose_patience_is_short_has_another_client_the_next_time(
